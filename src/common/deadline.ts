@@ -1,0 +1,42 @@
+/** Waiting in one place: a caller's `signal` and `timeoutMs` folded into one race. */
+
+import { WarmcellError } from '../errors.ts'
+
+/** Ends a call early. */
+export interface CallOptions {
+  /** Rejects the call with the signal's reason. */
+  signal?: AbortSignal
+  /** Rejects the call with code `TIMEOUT` after this many milliseconds. Default: none. */
+  timeoutMs?: number
+}
+
+/** The longest delay a Node timer can hold, in milliseconds (2³¹ − 1): about 24.8 days. */
+export const timerMsMax = 2_147_483_647
+
+/**
+ * Runs `work` with a signal that fires when the caller's signal does, or when the time is up; settles at that moment even if
+ * `work` does not listen. `what` names the work in the error: "boot of sandbox x".
+ *
+ * @throws the caller's own reason on abort, or `TIMEOUT`.
+ */
+export async function withDeadline<T>(what: string, options: CallOptions, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const { signal, timeoutMs } = options
+  signal?.throwIfAborted()
+  const losers = new AbortController()
+  const ended = new Promise<never>((_, reject) => {
+    losers.signal.addEventListener('abort', () => reject(losers.signal.reason), { once: true })
+  })
+  ended.catch(() => {})
+  const onAbort = (): void => losers.abort(signal?.reason)
+  signal?.addEventListener('abort', onAbort, { once: true })
+  const timer =
+    timeoutMs === undefined
+      ? undefined
+      : setTimeout(() => losers.abort(new WarmcellError('TIMEOUT', `${what} took longer than ${timeoutMs} ms.`)), Math.min(timeoutMs, timerMsMax))
+  try {
+    return await Promise.race([work(losers.signal), ended])
+  } finally {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', onAbort)
+  }
+}

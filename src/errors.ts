@@ -1,0 +1,80 @@
+/** The one error type of warmcell, its stable codes, and a subclass per thing that a caller handles differently. */
+
+/** Stable: a code never changes its meaning. Each has a section in docs/errors.md. */
+export type ErrorCode =
+  | 'INVALID_ARGUMENT'
+  | 'HOST_UNSUPPORTED'
+  | 'BOOT_FAILED'
+  | 'TEMPLATE_CORRUPT'
+  | 'POOL_EXHAUSTED'
+  | 'POOL_CLOSED'
+  | 'TENANT_LIMIT'
+  | 'TIMEOUT'
+  | 'SANDBOX_GONE'
+  | 'GUEST_UNREACHABLE'
+  | 'PROTOCOL'
+  | 'COMMAND_EXIT'
+  | 'SPAWN_FAILED'
+  | 'FILE'
+  | 'IMAGE'
+  | 'UNSUPPORTED'
+
+/** What an error may carry beside its message. */
+export interface ErrorDetails {
+  /** The sandbox it happened to. */
+  sandboxId?: string | undefined
+  /** What to do about it, as one sentence. It is also the end of the message. */
+  hint?: string | undefined
+  /** Whether the same call may succeed if made again. Default: what is usual for the code. */
+  retryable?: boolean | undefined
+  cause?: unknown
+}
+
+const retryableCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['BOOT_FAILED', 'POOL_EXHAUSTED', 'TENANT_LIMIT', 'TIMEOUT', 'GUEST_UNREACHABLE'])
+
+/**
+ * Everything that warmcell throws on purpose. The message says what happened, to which sandbox, and what to try.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await sandbox.exec('make')
+ * } catch (error) {
+ *   if (WarmcellError.is(error) && error.code === 'SANDBOX_GONE') await startOver()
+ *   else throw error
+ * }
+ * ```
+ */
+export class WarmcellError extends Error {
+  readonly code: ErrorCode
+  readonly retryable: boolean
+  readonly sandboxId?: string
+  readonly hint?: string
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    const { sandboxId, hint, retryable, cause } = details
+    super(hint === undefined ? message : `${message} ${hint}`, cause === undefined ? undefined : { cause })
+    this.name = new.target.name
+    this.code = code
+    this.retryable = retryable ?? retryableCodes.has(code)
+    if (sandboxId !== undefined) this.sandboxId = sandboxId
+    if (hint !== undefined) this.hint = hint
+  }
+
+  /** Tells a warmcell error from any other, also across two copies of the package. */
+  static is(error: unknown): error is WarmcellError {
+    return error instanceof Error && typeof (error as Partial<WarmcellError>).code === 'string' && 'retryable' in error
+  }
+}
+
+/** A file in the guest could not be read or written; `errno` is the guest's own word for why, such as `ENOSPC`. */
+export class FileError extends WarmcellError {
+  readonly path: string
+  readonly errno: string
+
+  constructor(path: string, errno: string, message: string, details: ErrorDetails = {}) {
+    super('FILE', message, details)
+    this.path = path
+    this.errno = errno
+  }
+}
