@@ -30,7 +30,13 @@ export interface ErrorDetails {
   cause?: unknown
 }
 
-const retryableCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['BOOT_FAILED', 'POOL_EXHAUSTED', 'TENANT_LIMIT', 'TIMEOUT', 'GUEST_UNREACHABLE'])
+const retryableCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'BOOT_FAILED',
+  'POOL_EXHAUSTED',
+  'TENANT_LIMIT',
+  'TIMEOUT',
+  'GUEST_UNREACHABLE',
+])
 
 /**
  * Everything that warmcell throws on purpose. The message says what happened, to which sandbox, and what to try.
@@ -76,5 +82,21 @@ export class FileError extends WarmcellError {
     super('FILE', message, details)
     this.path = path
     this.errno = errno
+  }
+}
+
+/** Why a sandbox has ended. */
+export type DestroyReason = 'requested' | 'timeout' | 'idle' | 'crash' | 'pool-closed' | 'aborted'
+
+/** The sandbox has ended. Thrown only on positive evidence that the microVM is gone; a doubt is `GUEST_UNREACHABLE`. */
+export class SandboxGoneError extends WarmcellError {
+  readonly reason: DestroyReason
+  /** The last lines of the guest's console, when it ended by itself; empty otherwise. */
+  readonly consoleTail: string
+
+  constructor(sandboxId: string, reason: DestroyReason, consoleTail: string, detail: string, cause?: unknown) {
+    super('SANDBOX_GONE', `Sandbox ${sandboxId} is gone: ${detail}.`, { sandboxId, cause, hint: 'Create a new one: a sandbox is never reused.' })
+    this.reason = reason
+    this.consoleTail = consoleTail
   }
 }

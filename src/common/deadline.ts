@@ -32,7 +32,10 @@ export async function withDeadline<T>(what: string, options: CallOptions, work: 
   const timer =
     timeoutMs === undefined
       ? undefined
-      : setTimeout(() => losers.abort(new WarmcellError('TIMEOUT', `${what} took longer than ${timeoutMs} ms.`)), Math.min(timeoutMs, timerMsMax))
+      : setTimeout(
+          () => losers.abort(new WarmcellError('TIMEOUT', `${what} took longer than ${timeoutMs} ms.`)),
+          Math.min(timeoutMs, timerMsMax),
+        )
   try {
     return await Promise.race([work(losers.signal), ended])
   } finally {

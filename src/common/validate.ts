@@ -1,0 +1,41 @@
+/** Checking what a caller passed, before anything is started. */
+
+import { z } from 'zod'
+import { WarmcellError } from '../errors.ts'
+
+/**
+ * Returns `value` as the schema's type.
+ *
+ * @throws `INVALID_ARGUMENT` naming the call, the option and what it should be.
+ */
+export function checked<T>(schema: z.ZodType<T>, value: unknown, call: string): T {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  const issue = result.error.issues[0]
+  const where = issue === undefined || issue.path.length === 0 ? 'its argument' : `option '${issue.path.join('.')}'`
+  throw new WarmcellError('INVALID_ARGUMENT', `${call}: ${where} is not valid: ${issue?.message ?? 'unknown reason'}.`)
+}
+
+/** A duration in milliseconds: finite, not negative. */
+export const durationMs: z.ZodType<number> = z
+  .number({ error: 'expected a number of milliseconds' })
+  .nonnegative('expected 0 or more milliseconds')
+
+/** A whole number from `min` to `max`, with its unit for the message. */
+export function whole(min: number, max: number, unit: string): z.ZodType<number> {
+  const error = `expected a whole number of ${unit} from ${min} to ${max}`
+  return z.number({ error }).int(error).min(min, error).max(max, error)
+}
+
+/** Text without NUL, which no Linux argument, path or variable can hold. */
+export const plainText: z.ZodType<string> = z
+  .string({ error: 'expected a string' })
+  .refine((text) => !text.includes('\0'), 'a NUL character cannot be passed')
+
+/** Environment variables; `undefined` unsets. */
+export const environment: z.ZodType<Record<string, string | undefined>> = z.record(
+  z.string().regex(/^[^=\0]+$/, "a variable's name is not empty and has neither '=' nor NUL"),
+  plainText.optional(),
+)
+
+export const abortSignal: z.ZodType<AbortSignal> = z.instanceof(AbortSignal, { error: 'expected an AbortSignal' })

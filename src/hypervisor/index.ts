@@ -1,0 +1,1 @@
+export type { Hypervisor, Isolation, Vm, VmEnd, VmSpec } from './hypervisor.ts'

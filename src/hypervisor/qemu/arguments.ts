@@ -1,0 +1,69 @@
+/** From a spec to QEMU's command line: a pure function. */
+
+import type { VmSpec } from '../hypervisor.ts'
+
+/** The descriptors that QEMU inherits instead of opening sockets: no file, no name, nobody else can connect. */
+export const inherited = { agent: 3, qmp: 4, console: 5 } as const
+
+/** The name of the guest agent's port; the agent looks for it (protocol.md, section 1). */
+const agentPortName = 'warmcell.agent'
+
+/** What the command line depends on beside the spec. */
+export interface QemuHost {
+  /** 'kvm' on Linux, 'hvf' on macOS. */
+  readonly accelerator: 'kvm' | 'hvf'
+  /** How fast this host's time-stamp counter ticks, in kHz; undefined where it cannot be told. */
+  readonly tscKhz: number | undefined
+}
+
+/**
+ * The translation buffer of the emulator, in MiB. QEMU's default reserves far more than a guest of this size ever translates; a boot
+ * fills about 40.
+ */
+const translationBufferMib = 64
+
+export function qemuArguments(spec: VmSpec, host: QemuHost): string[] {
+  const emulated = spec.isolation === 'emulated'
+  return [
+    ...['-name', `${spec.id},process=warmcell-vm`],
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-monitor', 'none', '-nic', 'none'],
+    // A guest that restarts has ended: a panic and a reboot both show as the end of the process.
+    '-no-reboot',
+    ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
+    // The interrupt controller and timer of the PC stay on: emulated, the stock kernel's clock stops without them.
+    ...['-machine', 'microvm,acpi=on,pit=on,pic=on,rtc=on,isa-serial=on,usb=off,dump-guest-core=off,mem-merge=off'],
+    ...[
+      '-accel',
+      emulated ? `tcg,thread=${spec.vcpus > 1 ? 'multi' : 'single'},tb-size=${translationBufferMib}` : host.accelerator,
+    ],
+    ...['-cpu', emulated ? 'max' : 'host'],
+    ...['-smp', String(spec.vcpus), '-m', `${spec.memoryMib}M`],
+    ...['-kernel', spec.hostKernelPath, '-initrd', spec.hostInitramfsPath],
+    ...['-append', [...spec.kernelArguments, ...(emulated ? emulatedClockArguments(host.tscKhz) : [])].join(' ')],
+    ...['-chardev', `socket,id=qmp,fd=${inherited.qmp}`, '-mon', 'chardev=qmp,mode=control'],
+    ...['-chardev', `socket,id=console,fd=${inherited.console}`, '-serial', 'chardev:console'],
+    ...['-device', 'virtio-serial-device,max_ports=2'],
+    ...['-chardev', `socket,id=agent,fd=${inherited.agent}`, '-device', `virtserialport,chardev=agent,name=${agentPortName}`],
+    // The format is said, never guessed: a guessed one lets the content of an image choose the driver.
+    ...['-drive', `if=none,id=root,format=raw,readonly=on,file.locking=off,file=${escapeOption(spec.hostRootPath)}`],
+    ...['-device', 'virtio-blk-device,drive=root'],
+  ]
+}
+
+/**
+ * Emulated, the kernel measures its clocks against a timer that stalls when the host is busy, and now and then never returns. Told the
+ * rates, it does not measure. The guest's counter is the host's, so the host's rate is the right one. Loops per jiffy are counter ticks
+ * in 4 ms, as the kernel computes them itself (Debian's kernels tick at 250 Hz).
+ */
+function emulatedClockArguments(tscKhz: number | undefined): string[] {
+  if (tscKhz === undefined) return ['no_timer_check']
+  return ['no_timer_check', `tsc_early_khz=${tscKhz}`, `lpj=${tscKhz * jiffyMs}`]
+}
+
+/** A tick of Debian's kernels, in milliseconds. */
+const jiffyMs = 4
+
+/** A comma ends a value in QEMU's option syntax; two stand for one. */
+function escapeOption(value: string): string {
+  return value.replaceAll(',', ',,')
+}

@@ -1,0 +1,47 @@
+/** QEMU as a hypervisor: the parts of this room put together. */
+
+import { WarmcellError } from '../../errors.ts'
+import type { Hypervisor, Vm, VmSpec } from '../hypervisor.ts'
+import { type QemuHost, qemuArguments } from './arguments.ts'
+import { findProgram, findQemu, hostTscKhz, type QemuBinary } from './discover.ts'
+import { QemuProcess } from './process.ts'
+import { QmpClient } from './qmp.ts'
+
+export class QemuHypervisor implements Hypervisor {
+  readonly name: string
+  readonly #binary: QemuBinary
+  readonly #host: QemuHost
+  readonly #parentDeath: string | undefined
+
+  private constructor(binary: QemuBinary, host: QemuHost, parentDeath: string | undefined) {
+    this.name = `QEMU ${binary.version}`
+    this.#binary = binary
+    this.#host = host
+    this.#parentDeath = parentDeath
+  }
+
+  /** @throws `HOST_UNSUPPORTED` when this host has no QEMU that will do. */
+  static async find(): Promise<QemuHypervisor> {
+    const binary = await findQemu()
+    const host: QemuHost = { accelerator: process.platform === 'darwin' ? 'hvf' : 'kvm', tscKhz: await hostTscKhz() }
+    return new QemuHypervisor(binary, host, process.platform === 'linux' ? await findProgram('setpriv') : undefined)
+  }
+
+  async start(spec: VmSpec, signal: AbortSignal): Promise<Vm> {
+    signal.throwIfAborted()
+    const vm = await QemuProcess.start(this.#binary.hostPath, qemuArguments(spec, this.#host), this.#parentDeath)
+    const onAbort = (): void => void vm.kill()
+    signal.addEventListener('abort', onAbort, { once: true })
+    try {
+      await new QmpClient(vm.qmpPipe).negotiate()
+      return vm
+    } catch (cause) {
+      await vm.kill()
+      signal.throwIfAborted()
+      const log = vm.logTail()
+      throw new WarmcellError('BOOT_FAILED', `${this.name} ended before it answered${log === '' ? '.' : `: ${log}`}`, { cause })
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+}

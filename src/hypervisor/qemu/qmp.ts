@@ -1,0 +1,68 @@
+/** The QEMU Machine Protocol: one JSON object a line, commands answered in order, events between them. */
+
+import { createInterface } from 'node:readline'
+import type { Duplex } from 'node:stream'
+import { WarmcellError } from '../../errors.ts'
+
+interface QmpReply {
+  QMP?: { version: { qemu: { major: number; minor: number; micro: number } } }
+  event?: string
+  return?: unknown
+  error?: { class: string; desc: string }
+}
+
+interface Waiter {
+  resolve(value: unknown): void
+  reject(error: WarmcellError): void
+}
+
+/**
+ * A client for one QEMU process (https://www.qemu.org/docs/master/interop/qmp-spec.html). QEMU answers commands in the order they were
+ * sent, so replies need no ids. Commands may be sent before the greeting: they wait in the socket.
+ */
+export class QmpClient {
+  readonly #pipe: Duplex
+  readonly #waiters: Waiter[] = []
+  #end: WarmcellError | undefined
+
+  constructor(pipe: Duplex) {
+    this.#pipe = pipe
+    pipe.on('error', () => {})
+    pipe.once('close', () => this.#fail(new WarmcellError('BOOT_FAILED', 'QEMU closed its control socket.')))
+    createInterface({ input: pipe, crlfDelay: Infinity }).on('line', (line) => this.#onLine(line))
+  }
+
+  /** Leaves the negotiation mode that every connection starts in; resolves once QEMU has answered. */
+  async negotiate(): Promise<void> {
+    await this.execute('qmp_capabilities')
+  }
+
+  /** @throws `BOOT_FAILED` with QEMU's own words when it refuses, or when it is gone. */
+  execute(command: string, args?: Record<string, unknown>): Promise<unknown> {
+    if (this.#end !== undefined) return Promise.reject(this.#end)
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ resolve, reject })
+      this.#pipe.write(`${JSON.stringify(args === undefined ? { execute: command } : { execute: command, arguments: args })}\n`)
+    })
+  }
+
+  #onLine(line: string): void {
+    let reply: QmpReply
+    try {
+      reply = JSON.parse(line) as QmpReply
+    } catch (cause) {
+      this.#fail(new WarmcellError('BOOT_FAILED', 'QEMU wrote something that is not JSON to its control socket.', { cause }))
+      return
+    }
+    if (reply.QMP !== undefined || reply.event !== undefined) return
+    const waiter = this.#waiters.shift()
+    if (reply.error === undefined) waiter?.resolve(reply.return)
+    else waiter?.reject(new WarmcellError('BOOT_FAILED', `QEMU refused a command: ${reply.error.desc}`))
+  }
+
+  #fail(error: WarmcellError): void {
+    this.#end ??= error
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(this.#end)
+    this.#pipe.destroy()
+  }
+}

@@ -1,0 +1,113 @@
+/** The guest image (kernel, initramfs with the agent, built-in root): where it lies, and whether it is whole. */
+
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { z } from 'zod'
+import { WarmcellError } from '../errors.ts'
+
+export interface GuestImage {
+  /** Everything the image depends on, as a digest; a template is keyed by it. */
+  readonly key: string
+  readonly hostDirectory: string
+  readonly hostKernelPath: string
+  readonly hostInitramfsPath: string
+  /** The built-in root file system. */
+  readonly hostBaseRootPath: string
+  readonly kernelRelease: string
+  readonly kernelArguments: readonly string[]
+}
+
+const file = z.object({ file: z.string().regex(/^[\w.-]+$/), sha256: z.string(), sizeBytes: z.number().int().positive() })
+const manifestSchema = z.object({
+  formatVersion: z.literal(1),
+  key: z.string(),
+  kernel: file.extend({ release: z.string() }),
+  initramfs: file,
+  roots: z.object({ base: file }),
+  kernelArguments: z.array(z.string()),
+})
+
+/**
+ * The image named by `WARMCELL_IMAGE_DIR`, or the one that was built from this package's own `guest-image/`.
+ *
+ * @throws `IMAGE` when there is none, or when a file of it is missing or of another size than its manifest says.
+ */
+export async function findGuestImage(): Promise<GuestImage> {
+  const hostDirectory = process.env.WARMCELL_IMAGE_DIR ?? (await builtImageDirectory())
+  const text = await readFile(join(hostDirectory, 'manifest.json'), 'utf8').catch((cause: unknown) => {
+    throw new WarmcellError('IMAGE', `There is no guest image at ${hostDirectory}.`, { hint: buildHint(), cause })
+  })
+  const manifest = parseManifest(text, hostDirectory)
+  for (const { file: name, sizeBytes } of [manifest.kernel, manifest.initramfs, manifest.roots.base]) {
+    const size = await stat(join(hostDirectory, name)).then(
+      (found) => found.size,
+      () => undefined,
+    )
+    if (size !== sizeBytes) {
+      const what = size === undefined ? 'is missing' : `has ${size} bytes instead of ${sizeBytes}`
+      throw new WarmcellError('IMAGE', `The guest image at ${hostDirectory} is damaged: ${name} ${what}.`, {
+        hint: buildHint('--force'),
+      })
+    }
+  }
+  return {
+    key: manifest.key,
+    hostDirectory,
+    hostKernelPath: join(hostDirectory, manifest.kernel.file),
+    hostInitramfsPath: join(hostDirectory, manifest.initramfs.file),
+    hostBaseRootPath: join(hostDirectory, manifest.roots.base.file),
+    kernelRelease: manifest.kernel.release,
+    kernelArguments: manifest.kernelArguments,
+  }
+}
+
+function parseManifest(text: string, hostDirectory: string): z.infer<typeof manifestSchema> {
+  try {
+    return manifestSchema.parse(JSON.parse(text))
+  } catch (cause) {
+    throw new WarmcellError('IMAGE', `The manifest of the guest image at ${hostDirectory} cannot be read.`, {
+      hint: buildHint('--force'),
+      cause,
+    })
+  }
+}
+
+function buildHint(...options: string[]): string {
+  return `Build it: bash ${[join(packageDirectory(), 'guest-image', 'build'), ...options].join(' ')}`
+}
+
+/** `guest-image/build` leaves a link per source key, architecture and kernel in its cache. */
+async function builtImageDirectory(): Promise<string> {
+  const cache = process.env.WARMCELL_CACHE_DIR ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'warmcell')
+  const architecture = process.arch === 'x64' ? 'amd64' : process.arch
+  return join(cache, 'images', `${await sourceKey(join(packageDirectory(), 'guest-image'))}-${architecture}-stock`)
+}
+
+/** The digest of the image's sources, computed as `guest-image/build` does: over the lines that sha256sum prints for its files, sorted by path. */
+async function sourceKey(hostDirectory: string): Promise<string> {
+  const entries = await readdir(hostDirectory, { recursive: true, withFileTypes: true }).catch(() => [])
+  const paths = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(hostDirectory.length + 1))
+    .filter((path) => !path.startsWith('agent/target/'))
+    .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+  const whole = createHash('sha256')
+  for (const path of paths) {
+    const digest = createHash('sha256')
+      .update(await readFile(join(hostDirectory, path)))
+      .digest('hex')
+    whole.update(`${digest}  ${path}\n`)
+  }
+  return whole.digest('hex').slice(0, 16)
+}
+
+/** Where this package lies: the first directory upwards with a package.json. */
+function packageDirectory(): string {
+  let directory = dirname(fileURLToPath(import.meta.url))
+  while (!existsSync(join(directory, 'package.json')) && dirname(directory) !== directory) directory = dirname(directory)
+  return directory
+}

@@ -1,0 +1,110 @@
+/** What a process prints: recorded within its bound, and handed on to whoever reads it. */
+
+import type { Readable } from 'node:stream'
+import { RetainedBytes, wholeCharactersEnd } from '../common/retained.ts'
+
+export type OutputStream = 'stdout' | 'stderr'
+
+/** How much of each of stdout, stderr and their interleaving is kept for the result, in bytes, when the caller says nothing. */
+export const bufferBytesDefault = 10 * 1_024 * 1_024
+
+/** The retained part of both streams, and of the two as they arrived. */
+export class OutputRecord {
+  readonly #streams: Readonly<Record<OutputStream, RetainedBytes>>
+  readonly #both: RetainedBytes
+  /** The beginning of a character whose rest has not come, per stream: without it, interleaving would cut characters. */
+  readonly #pending: Record<OutputStream, Uint8Array> = { stdout: new Uint8Array(0), stderr: new Uint8Array(0) }
+
+  constructor(bytesMax: number, retain: 'head' | 'tail' | 'none') {
+    const retained = (): RetainedBytes => new RetainedBytes(retain === 'none' ? 0 : bytesMax, retain === 'head' ? 'head' : 'tail')
+    this.#streams = { stdout: retained(), stderr: retained() }
+    this.#both = retained()
+  }
+
+  push(stream: OutputStream, data: Uint8Array): void {
+    this.#streams[stream].push(data)
+    const pending = this.#pending[stream]
+    const whole = pending.length === 0 ? data : Buffer.concat([pending, data])
+    const end = wholeCharactersEnd(whole)
+    this.#both.push(whole.subarray(0, end))
+    this.#pending[stream] = Uint8Array.from(whole.subarray(end))
+  }
+
+  /** The texts of the result. Called once, when both streams have ended. */
+  finish(): { stdout: string; stderr: string; output: string; truncated: boolean; droppedBytes: number } {
+    const { stdout, stderr } = this.#streams
+    for (const pending of Object.values(this.#pending)) this.#both.push(pending)
+    const droppedBytes = stdout.droppedBytes + stderr.droppedBytes
+    return { stdout: stdout.text(), stderr: stderr.text(), output: this.#both.text(), truncated: droppedBytes > 0, droppedBytes }
+  }
+}
+
+/** One of a process's output streams: recorded as it is read, and read either by the caller or, where nobody does, by `drain`. */
+export class ProcessOutput {
+  readonly #source: Readable
+  readonly #record: (data: Uint8Array) => void
+  #reader: AsyncIterator<Uint8Array> | undefined
+  #web: { stream: ReadableStream<Uint8Array>; controller: ReadableStreamDefaultController<Uint8Array> } | undefined
+
+  constructor(source: Readable, record: (data: Uint8Array) => void) {
+    this.#source = source
+    this.#record = record
+    // A failure reaches whoever reads, and the process's own end; unheard it must not end the host.
+    source.on('error', () => {})
+  }
+
+  /** As a web stream, made when first asked for. One chunk is taken from the guest per chunk read: backpressure reaches the guest's pipe. */
+  get stream(): ReadableStream<Uint8Array> {
+    if (this.#web === undefined) {
+      let controller!: ReadableStreamDefaultController<Uint8Array>
+      const stream = new ReadableStream<Uint8Array>(
+        {
+          start: (given) => {
+            controller = given
+          },
+          pull: async () => {
+            const data = await this.next()
+            if (data === undefined) controller.close()
+            else controller.enqueue(data)
+          },
+          cancel: () => void this.#source.resume(),
+        },
+        { highWaterMark: 0 },
+      )
+      this.#web = { stream, controller }
+    }
+    return this.#web.stream
+  }
+
+  /** The next chunk, recorded; undefined at the end. Calls made at once are answered in order. */
+  async next(): Promise<Uint8Array | undefined> {
+    this.#reader ??= this.#source[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
+    const { done, value } = await this.#reader.next()
+    if (done === true) return undefined
+    this.#record(value)
+    return value
+  }
+
+  /** Reads to the end whatever nobody else reads; resolves, also on failure, when there is no more. */
+  async drain(): Promise<void> {
+    if (this.#reader === undefined && this.#web === undefined) {
+      this.#source.on('data', this.#record)
+      await this.#sourceEnd()
+      return
+    }
+    // Somebody holds the web stream: they may start to read at any moment, and from then on it is theirs.
+    while (this.#web?.stream.locked !== true) {
+      const data = await this.next().catch(() => undefined)
+      if (data === undefined) return
+      if (this.#web?.stream.locked === true) this.#web.controller.enqueue(data)
+    }
+    await this.#sourceEnd()
+  }
+
+  async #sourceEnd(): Promise<void> {
+    if (this.#source.destroyed || this.#source.readableEnded) return
+    await new Promise<void>((resolve) => {
+      for (const event of ['end', 'close', 'error']) this.#source.once(event, () => resolve())
+    })
+  }
+}

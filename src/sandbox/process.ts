@@ -1,0 +1,206 @@
+/** One process of a tenant: what it is given, what it prints, how it ends. */
+
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { GuestProcess } from '../agent/index.ts'
+import { type CallOptions, withDeadline } from '../common/deadline.ts'
+import { checked } from '../common/validate.ts'
+import { killGraceMsDefault, type SpawnOptions, signalSchema } from './options.ts'
+import { bufferBytesDefault, OutputRecord, ProcessOutput, type OutputStream } from './output.ts'
+import type { ExecResult } from './result.ts'
+import { type SignalName, signalName, signalNumber } from './signals.ts'
+
+/** A piece of output and where it came from. */
+export interface OutputChunk {
+  stream: OutputStream
+  data: Uint8Array
+}
+
+/**
+ * A process in a sandbox. Output that nobody reads holds the process back once 256 KiB of it wait, as a pipe does; `wait()` reads what
+ * nobody else does. Disposing of it kills its process group.
+ *
+ * @example
+ * ```ts
+ * await using process = await sandbox.spawn(['sort'], { stdin: 'pipe' })
+ * const writer = process.stdin.getWriter()
+ * await writer.write('b\na\n')
+ * await writer.close()
+ * console.log((await process.wait()).stdout)
+ * ```
+ */
+export interface Process extends AsyncIterable<OutputChunk>, AsyncDisposable {
+  /** Unique in its sandbox. */
+  readonly id: string
+  /** The process's number as the guest's programs see it. */
+  readonly pid: number
+  /** Closed from the start unless `stdin: 'pipe'` was asked for. */
+  readonly stdin: WritableStream<string | Uint8Array>
+  readonly stdout: ReadableStream<Uint8Array>
+  readonly stderr: ReadableStream<Uint8Array>
+  /**
+   * How it ended. May be called more than once, and after the end.
+   *
+   * @throws `TIMEOUT` or the signal's reason when the wait ends first (the process goes on), `SANDBOX_GONE`, or the reason of the signal given to `spawn`.
+   */
+  wait(options?: CallOptions): Promise<ExecResult>
+  /** Sends a signal (default SIGTERM) to its process group. Resolves with false when it has ended already. */
+  kill(signal?: SignalName): Promise<boolean>
+  /** Lets go of it: it runs on until its sandbox ends, what it prints is dropped. */
+  detach(): void
+}
+
+/** What a sandbox gives a process besides the guest's own handle. */
+export interface ProcessContext {
+  readonly id: string
+  readonly startedAt: number
+  readonly options: SpawnOptions
+  /** Turns a failure of the connection into the error the caller should see. */
+  readonly explain: (error: unknown) => Promise<unknown>
+  /** Called once, when it has ended or the sandbox has. */
+  readonly onEnd: () => void
+}
+
+export class SandboxProcess implements Process {
+  readonly id: string
+  readonly stdoutOutput: ProcessOutput
+  readonly stderrOutput: ProcessOutput
+  readonly guest: GuestProcess
+  readonly #context: ProcessContext
+  readonly #record: OutputRecord
+  readonly #ended: Promise<{ exitCode: number; signal: number; oomKilled: boolean; endedAt: number }>
+  #stdin: WritableStream<string | Uint8Array> | undefined
+  #result: Promise<ExecResult> | undefined
+  #timedOut = false
+  #abort: { reason: unknown } | undefined
+  #detached = false
+
+  constructor(guest: GuestProcess, context: ProcessContext, onOutput?: (stream: OutputStream, data: Uint8Array) => void) {
+    const { maxBufferBytes = bufferBytesDefault, retain = 'tail' } = context.options
+    this.id = context.id
+    this.guest = guest
+    this.#context = context
+    const record = new OutputRecord(maxBufferBytes, retain)
+    this.#record = record
+    const recorder = (stream: OutputStream) => (data: Uint8Array) => {
+      record.push(stream, data)
+      onOutput?.(stream, data)
+    }
+    this.stdoutOutput = new ProcessOutput(guest.stdout, recorder('stdout'))
+    this.stderrOutput = new ProcessOutput(guest.stderr, recorder('stderr'))
+    const disarm = this.#armKills()
+    this.#ended = guest.exited
+      .then((exit) => ({ ...exit, endedAt: performance.now() }))
+      .finally(() => {
+        disarm()
+        context.onEnd()
+      })
+    this.#ended.catch(() => {})
+  }
+
+  get pid(): number {
+    return this.guest.pid
+  }
+
+  get stdout(): ReadableStream<Uint8Array> {
+    return this.stdoutOutput.stream
+  }
+
+  get stderr(): ReadableStream<Uint8Array> {
+    return this.stderrOutput.stream
+  }
+
+  get stdin(): WritableStream<string | Uint8Array> {
+    const { stdin } = this.guest
+    this.#stdin ??= new WritableStream<string | Uint8Array>({
+      write: (chunk) => new Promise((resolve, reject) => stdin.write(chunk, (error) => (error ? reject(error) : resolve()))),
+      close: () => new Promise((resolve) => stdin.end(resolve)),
+      abort: () => void stdin.destroy(),
+    })
+    return this.#stdin
+  }
+
+  wait(options: CallOptions = {}): Promise<ExecResult> {
+    this.#result ??= this.#finish()
+    const result = this.#result
+    return withDeadline(`Waiting for process ${this.id}`, options, () => result)
+  }
+
+  async kill(signal: SignalName = 'SIGTERM'): Promise<boolean> {
+    const number = signalNumber(checked(signalSchema, signal, 'kill')) as number
+    return this.guest.signal(number)
+  }
+
+  detach(): void {
+    this.#detached = true
+    this.guest.stdout.destroy()
+    this.guest.stderr.destroy()
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<OutputChunk> {
+    const outputs = { stdout: this.stdoutOutput, stderr: this.stderrOutput }
+    const next = async (stream: OutputStream): Promise<{ stream: OutputStream; data: Uint8Array | undefined }> => ({ stream, data: await outputs[stream].next() })
+    const waiting = new Map<OutputStream, ReturnType<typeof next>>([
+      ['stdout', next('stdout')],
+      ['stderr', next('stderr')],
+    ])
+    while (waiting.size > 0) {
+      const { stream, data } = await Promise.race(waiting.values())
+      if (data === undefined) waiting.delete(stream)
+      else {
+        waiting.set(stream, next(stream))
+        yield { stream, data }
+      }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#detached) return
+    this.guest.abandon()
+    await this.#ended.catch(() => {})
+  }
+
+  async #finish(): Promise<ExecResult> {
+    // A caller who waits first and reads in the same turn is a reader all the same.
+    await nextTurn()
+    try {
+      const [exit] = await Promise.all([this.#ended, this.stdoutOutput.drain(), this.stderrOutput.drain()])
+      if (this.#abort !== undefined) throw this.#abort.reason
+      const { exitCode, signal, oomKilled, endedAt } = exit
+      return {
+        exitCode,
+        signal: signal === 0 ? null : signalName(signal),
+        ok: exitCode === 0 && !this.#timedOut,
+        ...this.#record.finish(),
+        timedOut: this.#timedOut,
+        oomKilled,
+        durationMs: endedAt - this.#context.startedAt,
+      }
+    } catch (error) {
+      throw await this.#context.explain(error)
+    }
+  }
+
+  /** The timeout and the signal given at the start end the group in the same way. Returns what disarms both. */
+  #armKills(): () => void {
+    const { timeoutMs, killGraceMs = killGraceMsDefault, signal } = this.#context.options
+    const onAbort = (): void => {
+      this.#abort ??= { reason: signal?.reason }
+      this.guest.terminate(killGraceMs)
+      // Nobody will read what is still to come; unread it would hold back the news of the end.
+      void this.wait().catch(() => {})
+    }
+    signal?.addEventListener('abort', onAbort, { once: true })
+    if (signal?.aborted) onAbort()
+    const timer =
+      timeoutMs === undefined
+        ? undefined
+        : setTimeout(() => {
+            this.#timedOut = true
+            this.guest.terminate(killGraceMs)
+          }, timeoutMs)
+    return () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
+}

@@ -1,0 +1,268 @@
+/** What a tenant does with one microVM, from the moment it is theirs until it is gone. */
+
+import { posix } from 'node:path'
+import { EventEmitter } from 'eventemitter3'
+import { checked, durationMs } from '../common/validate.ts'
+import { type DestroyReason, SandboxGoneError, WarmcellError } from '../errors.ts'
+import type { Isolation } from '../hypervisor/index.ts'
+import type { Machine, MachineEnd } from '../machine/index.ts'
+import { runToEnd, textCallbacks } from './exec.ts'
+import { Lifetime, type LifetimeOptions } from './lifetime.ts'
+import { type Command, commandSchema, type ExecOptions, execSchema, type SpawnOptions, spawnSchema } from './options.ts'
+import type { OutputStream } from './output.ts'
+import { type Process, SandboxProcess } from './process.ts'
+import type { ExecResult } from './result.ts'
+
+export type SandboxState = 'running' | 'destroying' | 'destroyed' | 'crashed'
+
+export interface SandboxInfo {
+  id: string
+  /** Whose code it runs; bound for life. */
+  tenant?: string
+  template: string
+  state: SandboxState
+  /** How its microVM was made. */
+  origin: 'warm' | 'clone' | 'boot'
+  isolation: Isolation
+  createdAt: Date
+  expiresAt?: Date
+  /** From the call to the first moment a command could run, in milliseconds. */
+  createMs: number
+  metadata: Record<string, string>
+}
+
+export interface SandboxEvents {
+  state: [SandboxState]
+  destroyed: [DestroyReason]
+}
+
+/**
+ * One tenant's microVM. It is used once: destroyed, never reset.
+ *
+ * @example
+ * ```ts
+ * await using sandbox = await createSandbox({ isolation: 'emulated' })
+ * const { stdout } = await sandbox.exec('echo hello from $(uname -r)')
+ * console.log(stdout)
+ * ```
+ */
+export interface Sandbox extends AsyncDisposable {
+  readonly id: string
+  readonly tenant?: string
+  readonly state: SandboxState
+  /**
+   * Runs a command to its end. Any exit code resolves; so does a timeout, with what was printed.
+   *
+   * @throws `INVALID_ARGUMENT`, `SPAWN_FAILED` (no such command, user or directory), `SANDBOX_GONE`, `GUEST_UNREACHABLE`, `COMMAND_EXIT`
+   * with `check`, or the signal's reason.
+   */
+  exec(command: Command, options?: ExecOptions): Promise<ExecResult>
+  /**
+   * Starts a command; resolves when the process has started.
+   *
+   * @throws as `exec`.
+   */
+  spawn(command: Command, options?: SpawnOptions): Promise<Process>
+  info(): SandboxInfo
+  /** Ends the lifetime `ms` from now, whatever was left; returns when that is. */
+  extendTimeout(ms: number): Date
+  /** Resolves when nothing of it is left. Idempotent. */
+  destroy(): Promise<void>
+  on<K extends keyof SandboxEvents>(event: K, listener: (...args: SandboxEvents[K]) => void): this
+  off<K extends keyof SandboxEvents>(event: K, listener: (...args: SandboxEvents[K]) => void): this
+  once<K extends keyof SandboxEvents>(event: K, listener: (...args: SandboxEvents[K]) => void): this
+}
+
+/** What the pool has bound to a sandbox. */
+export interface SandboxBinding extends LifetimeOptions {
+  readonly tenant?: string
+  readonly template: string
+  readonly origin: SandboxInfo['origin']
+  readonly isolation: Isolation
+  readonly createdAt: Date
+  readonly createMs: number
+  readonly metadata: Readonly<Record<string, string>>
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly user: string
+  readonly cwd: string
+}
+
+type State =
+  | { readonly name: 'running' }
+  | { readonly name: 'destroying'; readonly reason: DestroyReason }
+  | { readonly name: 'destroyed'; readonly reason: DestroyReason }
+  | { readonly name: 'crashed'; readonly detail: string; readonly consoleTail: string; readonly cause?: WarmcellError }
+
+/** How long a failed call waits for evidence that the microVM has ended before it says "unreachable", in milliseconds. */
+const evidenceMs = 2_000
+
+export class TenantSandbox extends EventEmitter<SandboxEvents> implements Sandbox {
+  readonly id: string
+  readonly tenant?: string
+  readonly #machine: Machine
+  readonly #binding: SandboxBinding
+  readonly #lifetime: Lifetime
+  #state: State = { name: 'running' }
+  #processes = 0
+
+  constructor(machine: Machine, binding: SandboxBinding) {
+    super()
+    this.id = machine.id
+    if (binding.tenant !== undefined) this.tenant = binding.tenant
+    this.#machine = machine
+    this.#binding = binding
+    this.#lifetime = new Lifetime(binding, (reason) => void this.end(reason))
+    void machine.ended.then((end) => this.#onMachineEnd(end))
+  }
+
+  get state(): SandboxState {
+    return this.#state.name
+  }
+
+  async exec(command: Command, options: ExecOptions = {}): Promise<ExecResult> {
+    checked(commandSchema, command, 'exec')
+    checked(execSchema, options, 'exec')
+    const { stdin, onStdout: _, onStderr: __, check: ___, ...spawn } = options
+    const process = await this.#start(command, { ...spawn, stdin: stdin === undefined ? 'closed' : 'pipe' }, textCallbacks(options))
+    return runToEnd(process, describe(command), options, this.id)
+  }
+
+  async spawn(command: Command, options: SpawnOptions = {}): Promise<Process> {
+    checked(commandSchema, command, 'spawn')
+    checked(spawnSchema, options, 'spawn')
+    return this.#start(command, options)
+  }
+
+  info(): SandboxInfo {
+    const { tenant, template, origin, isolation, createdAt, createMs, metadata } = this.#binding
+    const { expiresAt } = this.#lifetime
+    return {
+      id: this.id,
+      ...(tenant !== undefined && { tenant }),
+      template,
+      state: this.state,
+      origin,
+      isolation,
+      createdAt,
+      ...(expiresAt !== undefined && { expiresAt }),
+      createMs,
+      metadata: { ...metadata },
+    }
+  }
+
+  extendTimeout(ms: number): Date {
+    checked(durationMs, ms, 'extendTimeout')
+    this.#assertRunning()
+    return this.#lifetime.extend(ms)
+  }
+
+  destroy(): Promise<void> {
+    return this.end('requested')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.destroy()
+  }
+
+  /** Ends it for a reason; the first reason stays. Resolves when nothing is left. */
+  async end(reason: DestroyReason): Promise<void> {
+    if (this.#state.name === 'running') this.#enter({ name: 'destroying', reason })
+    await this.#machine.destroy()
+  }
+
+  async #start(command: Command, options: SpawnOptions, onOutput?: (stream: OutputStream, data: Uint8Array) => void): Promise<SandboxProcess> {
+    this.#assertRunning()
+    options.signal?.throwIfAborted()
+    const startedAt = performance.now()
+    const leave = this.#lifetime.enter()
+    try {
+      const guest = await this.#machine.connection.start(
+        {
+          arguments: typeof command === 'string' ? ['/bin/sh', '-c', command] : command,
+          environment: definedOnly({ ...this.#binding.env, ...options.env }),
+          cwd: options.cwd === undefined ? this.#binding.cwd : posix.resolve(this.#binding.cwd || '/', options.cwd),
+          user: options.user ?? this.#binding.user,
+          stdin: options.stdin ?? 'closed',
+        },
+        options.signal && { signal: options.signal },
+      )
+      const explain = (error: unknown): Promise<unknown> => this.#explain(error)
+      return new SandboxProcess(guest, { id: `p${++this.#processes}`, startedAt, options, explain, onEnd: leave }, onOutput)
+    } catch (error) {
+      leave()
+      throw await this.#explain(error)
+    }
+  }
+
+  /** The caller's view of a failure: an unreachable guest whose microVM has ended is a sandbox that is gone. */
+  async #explain(error: unknown): Promise<unknown> {
+    if (!WarmcellError.is(error) || (error.code !== 'GUEST_UNREACHABLE' && error.code !== 'PROTOCOL')) return error
+    const evidence = new Promise<void>((resolve) => setTimeout(resolve, evidenceMs).unref())
+    await Promise.race([this.#machine.ended, evidence])
+    return this.#gone(error) ?? error
+  }
+
+  #assertRunning(): void {
+    const gone = this.#gone()
+    if (gone !== undefined) throw gone
+  }
+
+  /** The error for a call to a sandbox that has ended or is about to; undefined while it runs. */
+  #gone(cause?: unknown): SandboxGoneError | undefined {
+    const state = this.#state
+    switch (state.name) {
+      case 'running':
+        return undefined
+      case 'destroying':
+      case 'destroyed':
+        return new SandboxGoneError(this.id, state.reason, '', endings[state.reason], cause)
+      case 'crashed':
+        return new SandboxGoneError(this.id, 'crash', state.consoleTail, `${endings.crash}: ${state.detail}`, cause ?? state.cause)
+      default:
+        return state satisfies never
+    }
+  }
+
+  #onMachineEnd(end: MachineEnd): void {
+    if (this.#state.name === 'destroying') this.#enter({ name: 'destroyed', reason: this.#state.reason })
+    else if (end.kind === 'crashed') this.#enter({ name: 'crashed', detail: end.detail, consoleTail: end.consoleTail, ...(end.error && { cause: end.error }) })
+  }
+
+  #enter(next: State): void {
+    this.#state = next
+    this.#lifetime.stop()
+    this.#announce('state', next.name)
+    if (next.name === 'destroyed') this.#announce('destroyed', next.reason)
+    if (next.name === 'crashed') this.#announce('destroyed', 'crash')
+  }
+
+  /** A listener that throws is its owner's bug: it surfaces as an uncaught exception and stops nothing here. */
+  #announce<K extends keyof SandboxEvents>(event: K, ...args: SandboxEvents[K]): void {
+    try {
+      // @ts-expect-error eventemitter3 cannot relate K's own tuple to its argument list
+      this.emit(event, ...args)
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error
+      })
+    }
+  }
+}
+
+const endings: Readonly<Record<DestroyReason, string>> = {
+  requested: 'it was destroyed',
+  timeout: 'its lifetime (timeoutMs) had passed',
+  idle: 'it was idle for longer than idleTimeoutMs',
+  crash: 'its microVM ended by itself',
+  'pool-closed': 'its pool was closed',
+  aborted: 'the call that created it was aborted',
+}
+
+function describe(command: Command): string {
+  const text = typeof command === 'string' ? command : command.join(' ')
+  return `\`${text.length > 80 ? `${text.slice(0, 80)}…` : text}\``
+}
+
+function definedOnly(env: Record<string, string | undefined>): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined))
+}

@@ -1,0 +1,78 @@
+/** What can be created, by name: a template's spec, checked and with every default filled in. */
+
+import { z } from 'zod'
+import { checked, environment, plainText, whole } from '../common/validate.ts'
+import { WarmcellError } from '../errors.ts'
+
+/** A set of environment variables; `undefined` unsets one that a template or an option below would set. */
+export type Env = Record<string, string | undefined>
+
+/** What a microVM may use. */
+export interface Resources {
+  /** Virtual processors: 1 to 16. Default 1. */
+  vcpus?: number
+  /** The guest's memory in MiB: 96 to 65,536. Default 256. The host gives a page only when the guest first touches it. */
+  memoryMib?: number
+  /** The writable layer over the root in MiB: 1 to `memoryMib`, for it lives in the guest's memory. Default half of `memoryMib`. */
+  diskMib?: number
+  /** Processes and threads of the tenant at once: 8 to 32,768. Default 512. */
+  pids?: number
+}
+
+/** How the microVMs of one template are made. */
+export interface TemplateSpec {
+  /** The root file system: the built-in one (default), or a raw disk image (erofs or ext4, no partition table). It is never written to. */
+  root?: 'base' | { hostPath: string }
+  resources?: Resources
+  /** Under the variables of every sandbox made from it. */
+  env?: Env
+  /** Who runs commands: a name or `uid[:gid]` of the root file system. Default `user` (uid 1000) in the built-in root, `1000:1000` in others. */
+  user?: string
+  /** Where commands run. Default: the user's home. */
+  cwd?: string
+}
+
+/** A template with nothing left to decide. */
+export interface Template {
+  readonly name: string
+  readonly root: 'base' | { readonly hostPath: string }
+  readonly resources: Required<Resources>
+  readonly env: Readonly<Env>
+  readonly user: string
+  readonly cwd: string
+}
+
+const specSchema = z.strictObject({
+  root: z.union([z.literal('base'), z.strictObject({ hostPath: plainText })], { error: "expected 'base' or { hostPath }" }).optional(),
+  resources: z
+    .strictObject({
+      vcpus: whole(1, 16, 'vCPUs').optional(),
+      memoryMib: whole(96, 65_536, 'MiB').optional(),
+      diskMib: whole(1, 65_536, 'MiB').optional(),
+      pids: whole(8, 32_768, 'processes').optional(),
+    })
+    .optional(),
+  env: environment.optional(),
+  user: plainText.optional(),
+  cwd: plainText.optional(),
+})
+
+/** @throws `INVALID_ARGUMENT` naming the template and the field. */
+export function resolveTemplate(name: string, spec: TemplateSpec): Template {
+  const { root = 'base', resources = {}, env = {}, user, cwd = '' } = checked(specSchema, spec, `template '${name}'`)
+  const { vcpus = 1, memoryMib = 256, pids = 512 } = resources
+  const { diskMib = Math.floor(memoryMib / 2) } = resources
+  if (diskMib > memoryMib) {
+    throw new WarmcellError('INVALID_ARGUMENT', `template '${name}': diskMib (${diskMib}) is more than memoryMib (${memoryMib}).`, {
+      hint: "The writable layer lives in the guest's memory: raise memoryMib as well.",
+    })
+  }
+  return {
+    name,
+    root,
+    resources: { vcpus, memoryMib, diskMib, pids },
+    env,
+    user: user ?? (root === 'base' ? 'user' : '1000:1000'),
+    cwd,
+  }
+}
