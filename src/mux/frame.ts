@@ -6,9 +6,9 @@ import { windowBytes } from './window.ts'
 /** Every frame starts with this many bytes; only a data frame has more. */
 export const headerBytes = 12
 
-export const FrameType: Readonly<Record<'data' | 'window' | 'ping' | 'goAway', number>> = { data: 0, window: 1, ping: 2, goAway: 3 }
+export const FrameType = { data: 0, window: 1, ping: 2, goAway: 3 } as const
 
-export const FrameFlag: Readonly<Record<'syn' | 'ack' | 'fin' | 'rst', number>> = { syn: 1, ack: 2, fin: 4, rst: 8 }
+export const FrameFlag = { syn: 1, ack: 2, fin: 4, rst: 8 } as const
 
 const typeMax = 3
 const flagsMax = 15
@@ -37,7 +37,14 @@ export function violation(what: string): WarmcellError {
 }
 
 /** Writes a header into `target`. The caller has kept every number in its range. */
-export function encodeHeader(target: Buffer, offset: number, type: number, flags: number, streamId: number, length: number): void {
+export function encodeHeader(
+  target: Buffer,
+  offset: number,
+  type: number,
+  flags: number,
+  streamId: number,
+  length: number,
+): void {
   target[offset] = 0
   target[offset + 1] = type
   target[offset + 2] = flags >>> 8
@@ -58,7 +65,8 @@ export function decodeHeader(bytes: Buffer, offset: number): FrameHeader {
   if (flags > flagsMax) throw violation(`unknown flags 0x${flags.toString(16)} in a frame`)
   const ofStream = type === FrameType.data || type === FrameType.window
   if (ofStream !== streamId > 0) throw violation(`a frame of type ${type} for stream ${streamId}`)
-  if (type === FrameType.data && length > windowBytes) throw violation(`${length} bytes in one frame, more than a window ever holds`)
+  if (type === FrameType.data && length > windowBytes)
+    throw violation(`${length} bytes in one frame, more than a window ever holds`)
   return { type, flags, streamId, length }
 }
 

@@ -3,21 +3,13 @@
 import type { Duplex } from 'node:stream'
 import { type CallOptions, withDeadline } from '../common/deadline.ts'
 import { WarmcellError } from '../errors.ts'
-import { FrameBatch } from './batch.ts'
 import { FrameDecoder, FrameFlag, type FrameHeader, FrameType, violation } from './frame.ts'
+import { Outlet } from './outlet.ts'
 import { MuxStream, type StreamHost } from './stream.ts'
+import { FrameWatch, frameMsMax } from './watch.ts'
 
 /** Streams of one side that may be alive at once: protocol.md, chapter 2. 85 processes of three streams each. */
 export const openStreamsMax = 256
-
-/** A frame that has begun must end within this. An honest guest sends it in one go, and half a frame would block every stream. */
-export const frameMsMax = 5_000
-
-/** One write to the pipe: large enough to fill its buffer, small enough that control frames and other streams wait little. */
-const batchBytesMax = 262_144
-
-/** Answers (to pings and to refused opens) that the guest has not taken. One that asks and never reads must not grow the host. */
-const answerBytesMax = 262_144
 
 const streamIdMax = 0xffff_ffff
 
@@ -58,28 +50,18 @@ export class MuxSession {
   /** Whose body is coming, undefined for a body to drop; and whether its frame ends the stream's direction. */
   #current: MuxStream | undefined
   #currentEnds = false
-  #touched: MuxStream[] = []
-  #frameTimer: NodeJS.Timeout | undefined
-  #frameBegan = 0
-
-  readonly #batch: FrameBatch = new FrameBatch()
-  /** Streams with something to send, in the order of their turns. */
-  readonly #ready: Set<MuxStream> = new Set()
-  #flushPlanned = false
-  #congested = false
+  readonly #touched: MuxStream[] = []
+  readonly #watch: FrameWatch
+  readonly #outlet: Outlet
 
   readonly #host: StreamHost = {
-    ready: (stream) => {
-      if (this.#end !== undefined) return
-      this.#ready.add(stream)
-      this.#planFlush()
-    },
-    grant: (stream, bytes) => this.#control(FrameType.window, 0, stream.id, bytes),
+    ready: (stream) => this.#outlet.add(stream),
+    grant: (stream, bytes, flags) => this.#outlet.control(FrameType.window, flags, stream.id, bytes),
     finished: (stream) => this.#forget(stream),
     dropped: (stream) => {
       if (this.#streams.get(stream.id) !== stream) return
       this.#forget(stream)
-      if (stream.announced) this.#control(FrameType.window, FrameFlag.rst, stream.id, 0)
+      if (stream.announced) this.#outlet.control(FrameType.window, FrameFlag.rst, stream.id, 0)
     },
   }
 
@@ -88,14 +70,20 @@ export class MuxSession {
     this.#onStream = options.onStream
     this.#ownParity = options.role === 'client' ? 1 : 0
     this.#nextId = options.role === 'client' ? 1 : 2
-    this.#decoder = new FrameDecoder({ header: (header) => this.#onHeader(header), body: (piece, last) => this.#onBody(piece, last) })
+    this.#decoder = new FrameDecoder({
+      header: (header) => this.#onHeader(header),
+      body: (piece, last) => this.#onBody(piece, last),
+    })
+    this.#outlet = new Outlet(pipe)
+    this.#watch = new FrameWatch(this.#decoder, () =>
+      this.#finish(violation(`a frame was begun and not ended within ${frameMsMax} ms`)),
+    )
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve
     })
     pipe.on('error', (cause: Error) => this.#finish(unreachable(`The connection to the guest failed: ${cause.message}.`, cause)))
     pipe.on('close', this.#onPipeEnd)
     pipe.on('end', this.#onPipeEnd)
-    pipe.on('drain', this.#onDrain)
     pipe.on('data', this.#onData)
     if (pipe.destroyed || pipe.readableEnded) this.#onPipeEnd()
   }
@@ -114,7 +102,7 @@ export class MuxSession {
   open(): MuxStream {
     if (this.#end !== undefined) throw this.#end.error ?? closedHere()
     if (this.#ownAlive >= openStreamsMax || this.#nextId > streamIdMax) {
-      throw new WarmcellError('UNSUPPORTED', `${openStreamsMax} streams are open to this guest, the most the wire carries at once.`, {
+      throw new WarmcellError('UNSUPPORTED', `${openStreamsMax} streams are open to this guest, the most it takes at once.`, {
         hint: 'Wait until one of them has ended.',
         retryable: true,
       })
@@ -139,8 +127,10 @@ export class MuxSession {
     this.#nextPing = (this.#nextPing + 1) % (streamIdMax + 1)
     try {
       return await withDeadline('ping of the guest', options, () => {
-        const answer = new Promise<number>((resolve, reject) => this.#pings.set(value, { resolve, reject, sentAt: performance.now() }))
-        this.#control(FrameType.ping, FrameFlag.syn, 0, value)
+        const answer = new Promise<number>((resolve, reject) =>
+          this.#pings.set(value, { resolve, reject, sentAt: performance.now() }),
+        )
+        this.#outlet.control(FrameType.ping, FrameFlag.syn, 0, value)
         return answer
       })
     } finally {
@@ -155,34 +145,35 @@ export class MuxSession {
 
   readonly #onPipeEnd = (): void => this.#finish(unreachable('The connection to the guest was closed.'))
 
-  readonly #onDrain = (): void => {
-    this.#congested = false
-    this.#flush()
-  }
-
   readonly #onData = (chunk: Buffer): void => {
     const unfinished = this.#decoder.inFrame ? this.#decoder.framesEnded : -1
     try {
       this.#decoder.push(chunk)
     } catch (error) {
-      this.#finish(WarmcellError.is(error) ? error : violation(String(error)))
+      if (!WarmcellError.is(error)) throw error
+      this.#finish(error)
       return
     }
     // Once per chunk, not once per frame: small frames reach the reader joined.
-    for (let stream = this.#touched.pop(); stream !== undefined; stream = this.#touched.pop()) stream.deliver()
-    if (this.#decoder.inFrame && this.#decoder.framesEnded !== unfinished) this.#watchFrame()
+    for (const stream of this.#touched) stream.deliver()
+    this.#touched.length = 0
+    if (this.#decoder.inFrame && this.#decoder.framesEnded !== unfinished) this.#watch.begin()
   }
 
   #onHeader(header: FrameHeader): void {
     this.#current = undefined
     if (this.#end !== undefined) return
     if (header.type === FrameType.ping) this.#onPing(header)
-    else if (header.type === FrameType.goAway) this.#finish(unreachable(`The guest ended the connection (go away ${header.length}).`))
+    else if (header.type === FrameType.goAway)
+      this.#finish(unreachable(`The guest ended the connection (go away ${header.length}).`))
     else this.#onStreamFrame(header)
   }
 
   #onPing({ flags, length }: FrameHeader): void {
-    if ((flags & FrameFlag.syn) !== 0) return this.#answer(FrameType.ping, FrameFlag.ack, 0, length)
+    if ((flags & FrameFlag.syn) !== 0) {
+      this.#outlet.answer(FrameType.ping, FrameFlag.ack, 0, length)
+      return
+    }
     const ping = this.#pings.get(length)
     this.#pings.delete(length)
     ping?.resolve(performance.now() - ping.sentAt)
@@ -234,7 +225,10 @@ export class MuxSession {
     if (streamId <= this.#lastPeerId) throw violation(`stream ${streamId} opened after stream ${this.#lastPeerId}`)
     this.#lastPeerId = streamId
     if (resetAtOnce) return
-    if (this.#onStream === undefined || this.#peerAlive >= openStreamsMax) return this.#answer(FrameType.window, FrameFlag.rst, streamId, 0)
+    if (this.#onStream === undefined || this.#peerAlive >= openStreamsMax) {
+      this.#outlet.answer(FrameType.window, FrameFlag.rst, streamId, 0)
+      return
+    }
     const stream = new MuxStream(streamId, this.#host, FrameFlag.ack)
     this.#peerAlive++
     this.#streams.set(streamId, stream)
@@ -244,74 +238,17 @@ export class MuxSession {
 
   #forget(stream: MuxStream): void {
     if (!this.#streams.delete(stream.id)) return
-    this.#ready.delete(stream)
+    this.#outlet.remove(stream)
     if (stream.id % 2 === this.#ownParity) this.#ownAlive--
     else this.#peerAlive--
     stream.onReleased?.()
   }
 
-  /** What the other side made us say: bounded, because it may never read it. */
-  #answer(type: number, flags: number, streamId: number, length: number): void {
-    if (this.#batch.bytes >= answerBytesMax) throw violation(`${answerBytesMax} bytes of answers asked for and not read`)
-    this.#control(type, flags, streamId, length)
-  }
-
-  /** Control frames go into the batch at once, and so before any data. */
-  #control(type: number, flags: number, streamId: number, length: number): void {
-    if (this.#end !== undefined) return
-    this.#batch.header(type, flags, streamId, length)
-    this.#planFlush()
-  }
-
-  /** Two turns of the tick queue: what ends a stream comes one turn after its last write, and shall leave in the same write. */
-  #planFlush(): void {
-    if (this.#flushPlanned || this.#congested) return
-    this.#flushPlanned = true
-    process.nextTick(() => process.nextTick(() => this.#flush()))
-  }
-
-  /** One frame of each stream in turn, until the batch is full or nobody has more. */
-  #flush(): void {
-    this.#flushPlanned = false
-    if (this.#end !== undefined || this.#congested) return
-    for (const stream of this.#ready) {
-      if (this.#batch.bytes >= batchBytesMax) break
-      this.#ready.delete(stream)
-      if (stream.fill(this.#batch)) this.#ready.add(stream) // the loop comes to it again, after the others
-    }
-    if (this.#batch.bytes === 0) return
-    this.#batch.writeTo(this.#pipe)
-    this.#congested = this.#pipe.writableNeedDrain
-    if (this.#ready.size > 0) this.#planFlush()
-  }
-
-  /** A frame has begun and not ended. One timer serves all frames, as almost every chunk ends inside one. */
-  #watchFrame(): void {
-    this.#frameBegan = performance.now()
-    this.#frameTimer ??= setTimeout(this.#checkFrame, frameMsMax).unref()
-  }
-
-  readonly #checkFrame = (): void => {
-    this.#frameTimer = undefined
-    if (!this.#decoder.inFrame) return
-    const leftMs = this.#frameBegan + frameMsMax - performance.now()
-    if (leftMs > 0) {
-      this.#frameTimer = setTimeout(this.#checkFrame, Math.ceil(leftMs)).unref()
-      return
-    }
-    // When this process itself was stopped or busy, the rest of the frame may be waiting to be read: let it be read first.
-    const unfinished = this.#decoder.framesEnded
-    setImmediate(() => {
-      if (this.#decoder.inFrame && this.#decoder.framesEnded === unfinished) this.#finish(violation(`half a frame and no more of it for ${frameMsMax} ms`))
-      else if (this.#decoder.inFrame) this.#watchFrame()
-    }).unref()
-  }
-
   #finish(error: WarmcellError | undefined): void {
     if (this.#end !== undefined) return
     this.#end = { error }
-    clearTimeout(this.#frameTimer)
-    this.#pipe.off('data', this.#onData).off('drain', this.#onDrain).off('end', this.#onPipeEnd).off('close', this.#onPipeEnd)
+    this.#watch.stop()
+    this.#pipe.off('data', this.#onData).off('end', this.#onPipeEnd).off('close', this.#onPipeEnd)
     const reason = error ?? closedHere()
     for (const stream of [...this.#streams.values()]) {
       this.#forget(stream)
@@ -319,21 +256,9 @@ export class MuxSession {
     }
     for (const ping of this.#pings.values()) ping.reject(reason)
     this.#pings.clear()
-    this.#closePipe(error)
+    if (error?.code === 'GUEST_UNREACHABLE') this.#outlet.close()
+    else this.#outlet.close(error?.code === 'PROTOCOL' ? goAwayCode.violation : goAwayCode.inOrder)
     this.#resolveEnded(error)
-  }
-
-  /** Says why where the pipe still takes it; waits for nothing, as the other side may never read. */
-  #closePipe(error: WarmcellError | undefined): void {
-    const pipe = this.#pipe
-    if (error?.code === 'GUEST_UNREACHABLE' || this.#congested || !pipe.writable) {
-      pipe.destroy()
-      return
-    }
-    this.#batch.header(FrameType.goAway, 0, 0, error?.code === 'PROTOCOL' ? goAwayCode.violation : goAwayCode.inOrder)
-    this.#batch.writeTo(pipe)
-    pipe.end()
-    setImmediate(() => pipe.destroy())
   }
 }
 

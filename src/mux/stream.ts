@@ -14,8 +14,8 @@ const writeBufferBytesMax = 262_144
 export interface StreamHost {
   /** There may be something to send. */
   ready(stream: MuxStream): void
-  /** The reader has consumed this much. */
-  grant(stream: MuxStream, bytes: number): void
+  /** The reader has consumed this much; the flags are to go with the frame that says so. */
+  grant(stream: MuxStream, bytes: number, flags: number): void
   /** Both directions have ended in order. */
   finished(stream: MuxStream): void
   /** It was destroyed here, in order or not. */
@@ -106,7 +106,8 @@ export class MuxStream extends Duplex {
     const held = [this.#heldWrite, this.#heldFinal]
     this.#heldWrite = undefined
     this.#heldFinal = undefined
-    for (const callback of held) callback?.(error ?? new WarmcellError('GUEST_UNREACHABLE', `Stream ${this.id} was reset before its data was sent.`))
+    for (const callback of held)
+      callback?.(error ?? new WarmcellError('GUEST_UNREACHABLE', `Stream ${this.id} was reset before its data was sent.`))
     done(error)
   }
 
@@ -230,7 +231,9 @@ export class MuxStream extends Duplex {
     if (bytes === 0) return
     this.#pushedSinceGrant -= bytes
     this.#receiveCredit += bytes
-    this.#host.grant(this, bytes)
+    const flags = this.#openFlag
+    this.#openFlag = 0
+    this.#host.grant(this, bytes, flags)
   }
 }
 
