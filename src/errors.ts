@@ -95,7 +95,11 @@ export class SandboxGoneError extends WarmcellError {
   readonly consoleTail: string
 
   constructor(sandboxId: string, reason: DestroyReason, consoleTail: string, detail: string, cause?: unknown) {
-    super('SANDBOX_GONE', `Sandbox ${sandboxId} is gone: ${detail}.`, { sandboxId, cause, hint: 'Create a new one: a sandbox is never reused.' })
+    super('SANDBOX_GONE', `Sandbox ${sandboxId} is gone: ${detail}.`, {
+      sandboxId,
+      cause,
+      hint: 'Create a new one: a sandbox is never reused.',
+    })
     this.reason = reason
     this.consoleTail = consoleTail
   }

@@ -3,14 +3,10 @@
 import { z } from 'zod'
 import { WarmcellError } from '../errors.ts'
 
-/**
- * Returns `value` as the schema's type.
- *
- * @throws `INVALID_ARGUMENT` naming the call, the option and what it should be.
- */
-export function checked<T>(schema: z.ZodType<T>, value: unknown, call: string): T {
+/** @throws `INVALID_ARGUMENT` naming the call, the option and what it should be, unless `value` is as the schema says. */
+export function assertValid(schema: z.ZodType, value: unknown, call: string): void {
   const result = schema.safeParse(value)
-  if (result.success) return result.data
+  if (result.success) return
   const issue = result.error.issues[0]
   const where = issue === undefined || issue.path.length === 0 ? 'its argument' : `option '${issue.path.join('.')}'`
   throw new WarmcellError('INVALID_ARGUMENT', `${call}: ${where} is not valid: ${issue?.message ?? 'unknown reason'}.`)

@@ -65,7 +65,11 @@ function bootFailure(cause: unknown, spec: VmSpec, vm: Vm | undefined, elapsedMs
     ['The end of the console', vm?.consoleTail()],
   ].flatMap(([title, text]) => (text ? [`\n${title}:\n${text}`] : []))
   const details: ErrorDetails = { sandboxId: spec.id, cause, hint: bootHint(cause, spec, vm) }
-  const error = new WarmcellError('BOOT_FAILED', `${spec.id} did not boot: ${reason} (${reached(vm)}, after ${Math.round(elapsedMs)} ms).`, details)
+  const error = new WarmcellError(
+    'BOOT_FAILED',
+    `${spec.id} did not boot: ${reason} (${reached(vm)}, after ${Math.round(elapsedMs)} ms).`,
+    details,
+  )
   error.message += evidence.join('')
   return error
 }
@@ -82,7 +86,8 @@ function reached(vm: Vm | undefined): string {
 
 function bootHint(cause: unknown, spec: VmSpec, vm: Vm | undefined): string {
   const console = vm?.consoleTail() ?? ''
-  if (/out of memory|Out of memory|No working init|Cannot allocate/.test(console)) return `Give it more memory than ${spec.memoryMib} MiB.`
+  if (/out of memory|Out of memory|No working init|Cannot allocate/.test(console))
+    return `Give it more memory than ${spec.memoryMib} MiB.`
   if (spec.isolation === 'hardware' && console === '') {
     return "No guest boots under this host's accelerator: see `warmcell doctor`, or ask for isolation 'emulated' (no security boundary, development only)."
   }

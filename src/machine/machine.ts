@@ -9,7 +9,9 @@ export type MachineEnd =
   | { readonly kind: 'destroyed' }
   | { readonly kind: 'crashed'; readonly detail: string; readonly consoleTail: string; readonly error?: WarmcellError }
 
-type EndCause = { readonly kind: 'destroyed' } | { readonly kind: 'crashed'; readonly detail: string; readonly error?: WarmcellError }
+type EndCause =
+  | { readonly kind: 'destroyed' }
+  | { readonly kind: 'crashed'; readonly detail: string; readonly error?: WarmcellError }
 
 type MachineState =
   | { readonly name: 'running' }

@@ -8,10 +8,16 @@ import type { SandboxProcess } from './process.ts'
 import { CommandExitError, type ExecResult } from './result.ts'
 
 /** Calls `onStdout` and `onStderr` with whole characters, whatever pieces the bytes come in. */
-export function textCallbacks({ onStdout, onStderr }: ExecOptions): ((stream: OutputStream, data: Uint8Array) => void) | undefined {
+export function textCallbacks({
+  onStdout,
+  onStderr,
+}: ExecOptions): ((stream: OutputStream, data: Uint8Array) => void) | undefined {
   if (onStdout === undefined && onStderr === undefined) return undefined
   const sinks = { stdout: onStdout, stderr: onStderr }
-  const decoders = { stdout: new TextDecoder('utf-8', { ignoreBOM: true }), stderr: new TextDecoder('utf-8', { ignoreBOM: true }) }
+  const decoders = {
+    stdout: new TextDecoder('utf-8', { ignoreBOM: true }),
+    stderr: new TextDecoder('utf-8', { ignoreBOM: true }),
+  }
   return (stream, data) => {
     const text = decoders[stream].decode(data, { stream: true })
     if (text !== '') sinks[stream]?.(text)
@@ -22,13 +28,24 @@ export function textCallbacks({ onStdout, onStderr }: ExecOptions): ((stream: Ou
  * Feeds `stdin` and waits. A process that ends or closes its input early ends the feeding without an error, as a shell's pipe would; an
  * input that fails kills the process and rejects with the input's own error.
  */
-export async function runToEnd(process: SandboxProcess, command: string, options: ExecOptions, sandboxId: string): Promise<ExecResult> {
+export async function runToEnd(
+  process: SandboxProcess,
+  command: string,
+  options: ExecOptions,
+  sandboxId: string,
+): Promise<ExecResult> {
   const result = process.wait()
   result.catch(() => {})
   if (options.stdin !== undefined) {
     const { stdin } = process.guest
     const fed = feed(stdin, options.stdin)
-    const inputFailure = await Promise.race([fed, result.then(() => undefined, () => undefined)])
+    const inputFailure = await Promise.race([
+      fed,
+      result.then(
+        () => undefined,
+        () => undefined,
+      ),
+    ])
     if (!stdin.writableFinished) stdin.destroy()
     if (inputFailure !== undefined) {
       process.guest.abandon()
@@ -41,7 +58,10 @@ export async function runToEnd(process: SandboxProcess, command: string, options
 }
 
 /** Resolves when the input has been taken or is no longer wanted; with the error when the caller's own input failed. */
-async function feed(stdin: NodeJS.WritableStream, input: string | Uint8Array | AsyncIterable<string | Uint8Array>): Promise<{ error: unknown } | undefined> {
+async function feed(
+  stdin: NodeJS.WritableStream,
+  input: string | Uint8Array | AsyncIterable<string | Uint8Array>,
+): Promise<{ error: unknown } | undefined> {
   if (typeof input === 'string' || input instanceof Uint8Array) {
     await new Promise<void>((resolve) => {
       stdin.once('close', resolve).once('error', () => resolve())

@@ -41,9 +41,12 @@ export interface ExecOptions extends Omit<SpawnOptions, 'stdin'> {
 /** How long a process may take to end after SIGTERM, in milliseconds. */
 export const killGraceMsDefault = 2_000
 
-export const commandSchema: z.ZodType<Command> = z.union([plainText.refine((text) => text.trim() !== '', 'an empty command'), z.array(plainText).min(1)], {
-  error: 'expected a command: a non-empty string for the shell, or a non-empty array of strings without NUL',
-})
+export const commandSchema: z.ZodType = z.union(
+  [plainText.refine((text) => text.trim() !== '', 'an empty command'), z.array(plainText).min(1)],
+  {
+    error: 'expected a command: a non-empty string for the shell, or a non-empty array of strings without NUL',
+  },
+)
 
 const spawnShape = {
   cwd: plainText.optional(),
@@ -56,18 +59,21 @@ const spawnShape = {
   retain: z.enum(['head', 'tail', 'none'], { error: "expected 'head', 'tail' or 'none'" }).optional(),
 }
 
-export const spawnSchema: z.ZodType<SpawnOptions> = z.strictObject({
+export const spawnSchema: z.ZodType = z.strictObject({
   ...spawnShape,
   stdin: z.enum(['pipe', 'closed'], { error: "expected 'pipe' or 'closed'" }).optional(),
 })
 
 const callback = z.custom<(text: string) => void>((value) => typeof value === 'function', 'expected a function')
 const bytesOrChunks = z.custom<string | Uint8Array | AsyncIterable<string | Uint8Array>>(
-  (value) => typeof value === 'string' || value instanceof Uint8Array || (typeof value === 'object' && value !== null && Symbol.asyncIterator in value),
+  (value) =>
+    typeof value === 'string' ||
+    value instanceof Uint8Array ||
+    (typeof value === 'object' && value !== null && Symbol.asyncIterator in value),
   'expected a string, a Uint8Array or an AsyncIterable of them',
 )
 
-export const execSchema: z.ZodType<ExecOptions> = z.strictObject({
+export const execSchema: z.ZodType = z.strictObject({
   ...spawnShape,
   stdin: bytesOrChunks.optional(),
   onStdout: callback.optional(),
@@ -75,6 +81,6 @@ export const execSchema: z.ZodType<ExecOptions> = z.strictObject({
   check: z.boolean({ error: 'expected true or false' }).optional(),
 })
 
-export const signalSchema: z.ZodType<string> = z
+export const signalSchema: z.ZodType = z
   .string()
   .refine((name) => signalNumber(name) !== undefined, "expected a signal that Linux knows, such as 'SIGTERM'")

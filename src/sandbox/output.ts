@@ -93,10 +93,11 @@ export class ProcessOutput {
       return
     }
     // Somebody holds the web stream: they may start to read at any moment, and from then on it is theirs.
-    while (this.#web?.stream.locked !== true) {
+    const taken = (): boolean => this.#web?.stream.locked === true
+    while (!taken()) {
       const data = await this.next().catch(() => undefined)
       if (data === undefined) return
-      if (this.#web?.stream.locked === true) this.#web.controller.enqueue(data)
+      if (taken()) this.#web?.controller.enqueue(data)
     }
     await this.#sourceEnd()
   }

@@ -3,9 +3,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { GuestProcess } from '../agent/index.ts'
 import { type CallOptions, withDeadline } from '../common/deadline.ts'
-import { checked } from '../common/validate.ts'
+import { assertValid } from '../common/validate.ts'
 import { killGraceMsDefault, type SpawnOptions, signalSchema } from './options.ts'
-import { bufferBytesDefault, OutputRecord, ProcessOutput, type OutputStream } from './output.ts'
+import { bufferBytesDefault, OutputRecord, type OutputStream, ProcessOutput } from './output.ts'
 import type { ExecResult } from './result.ts'
 import { type SignalName, signalName, signalNumber } from './signals.ts'
 
@@ -126,8 +126,8 @@ export class SandboxProcess implements Process {
   }
 
   async kill(signal: SignalName = 'SIGTERM'): Promise<boolean> {
-    const number = signalNumber(checked(signalSchema, signal, 'kill')) as number
-    return this.guest.signal(number)
+    assertValid(signalSchema, signal, 'kill')
+    return this.guest.signal(signalNumber(signal) as number)
   }
 
   detach(): void {
@@ -138,7 +138,10 @@ export class SandboxProcess implements Process {
 
   async *[Symbol.asyncIterator](): AsyncIterator<OutputChunk> {
     const outputs = { stdout: this.stdoutOutput, stderr: this.stderrOutput }
-    const next = async (stream: OutputStream): Promise<{ stream: OutputStream; data: Uint8Array | undefined }> => ({ stream, data: await outputs[stream].next() })
+    const next = async (stream: OutputStream): Promise<{ stream: OutputStream; data: Uint8Array | undefined }> => ({
+      stream,
+      data: await outputs[stream].next(),
+    })
     const waiting = new Map<OutputStream, ReturnType<typeof next>>([
       ['stdout', next('stdout')],
       ['stderr', next('stderr')],

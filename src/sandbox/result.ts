@@ -32,7 +32,11 @@ export class CommandExitError extends WarmcellError {
   readonly result: ExecResult
 
   constructor(command: string, result: ExecResult, sandboxId: string) {
-    const how = result.timedOut ? 'ran out of time' : result.signal === null ? `exited with code ${result.exitCode}` : `was ended by ${result.signal}`
+    const how = result.timedOut
+      ? 'ran out of time'
+      : result.signal === null
+        ? `exited with code ${result.exitCode}`
+        : `was ended by ${result.signal}`
     super('COMMAND_EXIT', `${command} ${how}.${lastLine(result.stderr)}`, { sandboxId, retryable: false })
     this.result = result
   }

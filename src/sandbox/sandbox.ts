@@ -1,8 +1,8 @@
 /** What a tenant does with one microVM, from the moment it is theirs until it is gone. */
 
 import { posix } from 'node:path'
-import { EventEmitter } from 'eventemitter3'
-import { checked, durationMs } from '../common/validate.ts'
+import { Emitter } from '../common/emitter.ts'
+import { assertValid, durationMs } from '../common/validate.ts'
 import { type DestroyReason, SandboxGoneError, WarmcellError } from '../errors.ts'
 import type { Isolation } from '../hypervisor/index.ts'
 import type { Machine, MachineEnd } from '../machine/index.ts'
@@ -41,7 +41,7 @@ export interface SandboxEvents {
  *
  * @example
  * ```ts
- * await using sandbox = await createSandbox({ isolation: 'emulated' })
+ * await using sandbox = await createSandbox()
  * const { stdout } = await sandbox.exec('echo hello from $(uname -r)')
  * console.log(stdout)
  * ```
@@ -96,7 +96,7 @@ type State =
 /** How long a failed call waits for evidence that the microVM has ended before it says "unreachable", in milliseconds. */
 const evidenceMs = 2_000
 
-export class TenantSandbox extends EventEmitter<SandboxEvents> implements Sandbox {
+export class TenantSandbox extends Emitter<SandboxEvents> implements Sandbox {
   readonly id: string
   readonly tenant?: string
   readonly #machine: Machine
@@ -120,16 +120,16 @@ export class TenantSandbox extends EventEmitter<SandboxEvents> implements Sandbo
   }
 
   async exec(command: Command, options: ExecOptions = {}): Promise<ExecResult> {
-    checked(commandSchema, command, 'exec')
-    checked(execSchema, options, 'exec')
-    const { stdin, onStdout: _, onStderr: __, check: ___, ...spawn } = options
-    const process = await this.#start(command, { ...spawn, stdin: stdin === undefined ? 'closed' : 'pipe' }, textCallbacks(options))
+    assertValid(commandSchema, command, 'exec')
+    assertValid(execSchema, options, 'exec')
+    const stdin = options.stdin === undefined ? 'closed' : 'pipe'
+    const process = await this.#start(command, { ...options, stdin }, textCallbacks(options))
     return runToEnd(process, describe(command), options, this.id)
   }
 
   async spawn(command: Command, options: SpawnOptions = {}): Promise<Process> {
-    checked(commandSchema, command, 'spawn')
-    checked(spawnSchema, options, 'spawn')
+    assertValid(commandSchema, command, 'spawn')
+    assertValid(spawnSchema, options, 'spawn')
     return this.#start(command, options)
   }
 
@@ -151,7 +151,7 @@ export class TenantSandbox extends EventEmitter<SandboxEvents> implements Sandbo
   }
 
   extendTimeout(ms: number): Date {
-    checked(durationMs, ms, 'extendTimeout')
+    assertValid(durationMs, ms, 'extendTimeout')
     this.#assertRunning()
     return this.#lifetime.extend(ms)
   }
@@ -170,7 +170,11 @@ export class TenantSandbox extends EventEmitter<SandboxEvents> implements Sandbo
     await this.#machine.destroy()
   }
 
-  async #start(command: Command, options: SpawnOptions, onOutput?: (stream: OutputStream, data: Uint8Array) => void): Promise<SandboxProcess> {
+  async #start(
+    command: Command,
+    options: SpawnOptions,
+    onOutput?: (stream: OutputStream, data: Uint8Array) => void,
+  ): Promise<SandboxProcess> {
     this.#assertRunning()
     options.signal?.throwIfAborted()
     const startedAt = performance.now()
@@ -217,7 +221,13 @@ export class TenantSandbox extends EventEmitter<SandboxEvents> implements Sandbo
       case 'destroyed':
         return new SandboxGoneError(this.id, state.reason, '', endings[state.reason], cause)
       case 'crashed':
-        return new SandboxGoneError(this.id, 'crash', state.consoleTail, `${endings.crash}: ${state.detail}`, cause ?? state.cause)
+        return new SandboxGoneError(
+          this.id,
+          'crash',
+          state.consoleTail,
+          `${endings.crash}: ${state.detail}`,
+          cause ?? state.cause,
+        )
       default:
         return state satisfies never
     }
@@ -225,27 +235,16 @@ export class TenantSandbox extends EventEmitter<SandboxEvents> implements Sandbo
 
   #onMachineEnd(end: MachineEnd): void {
     if (this.#state.name === 'destroying') this.#enter({ name: 'destroyed', reason: this.#state.reason })
-    else if (end.kind === 'crashed') this.#enter({ name: 'crashed', detail: end.detail, consoleTail: end.consoleTail, ...(end.error && { cause: end.error }) })
+    else if (end.kind === 'crashed')
+      this.#enter({ name: 'crashed', detail: end.detail, consoleTail: end.consoleTail, ...(end.error && { cause: end.error }) })
   }
 
   #enter(next: State): void {
     this.#state = next
     this.#lifetime.stop()
-    this.#announce('state', next.name)
-    if (next.name === 'destroyed') this.#announce('destroyed', next.reason)
-    if (next.name === 'crashed') this.#announce('destroyed', 'crash')
-  }
-
-  /** A listener that throws is its owner's bug: it surfaces as an uncaught exception and stops nothing here. */
-  #announce<K extends keyof SandboxEvents>(event: K, ...args: SandboxEvents[K]): void {
-    try {
-      // @ts-expect-error eventemitter3 cannot relate K's own tuple to its argument list
-      this.emit(event, ...args)
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error
-      })
-    }
+    this.announce('state', next.name)
+    if (next.name === 'destroyed') this.announce('destroyed', next.reason)
+    if (next.name === 'crashed') this.announce('destroyed', 'crash')
   }
 }
 

@@ -1,7 +1,7 @@
 /** What can be created, by name: a template's spec, checked and with every default filled in. */
 
 import { z } from 'zod'
-import { checked, environment, plainText, whole } from '../common/validate.ts'
+import { assertValid, environment, plainText, whole } from '../common/validate.ts'
 import { WarmcellError } from '../errors.ts'
 
 /** A set of environment variables; `undefined` unsets one that a template or an option below would set. */
@@ -43,7 +43,9 @@ export interface Template {
 }
 
 const specSchema = z.strictObject({
-  root: z.union([z.literal('base'), z.strictObject({ hostPath: plainText })], { error: "expected 'base' or { hostPath }" }).optional(),
+  root: z
+    .union([z.literal('base'), z.strictObject({ hostPath: plainText })], { error: "expected 'base' or { hostPath }" })
+    .optional(),
   resources: z
     .strictObject({
       vcpus: whole(1, 16, 'vCPUs').optional(),
@@ -59,13 +61,18 @@ const specSchema = z.strictObject({
 
 /** @throws `INVALID_ARGUMENT` naming the template and the field. */
 export function resolveTemplate(name: string, spec: TemplateSpec): Template {
-  const { root = 'base', resources = {}, env = {}, user, cwd = '' } = checked(specSchema, spec, `template '${name}'`)
+  assertValid(specSchema, spec, `template '${name}'`)
+  const { root = 'base', resources = {}, env = {}, user, cwd = '' } = spec
   const { vcpus = 1, memoryMib = 256, pids = 512 } = resources
   const { diskMib = Math.floor(memoryMib / 2) } = resources
   if (diskMib > memoryMib) {
-    throw new WarmcellError('INVALID_ARGUMENT', `template '${name}': diskMib (${diskMib}) is more than memoryMib (${memoryMib}).`, {
-      hint: "The writable layer lives in the guest's memory: raise memoryMib as well.",
-    })
+    throw new WarmcellError(
+      'INVALID_ARGUMENT',
+      `template '${name}': diskMib (${diskMib}) is more than memoryMib (${memoryMib}).`,
+      {
+        hint: "The writable layer lives in the guest's memory: raise memoryMib as well.",
+      },
+    )
   }
   return {
     name,

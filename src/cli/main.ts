@@ -1,0 +1,49 @@
+#!/usr/bin/env node
+/** The command line: nothing but calls to the public API. */
+
+import { Command, Option } from 'commander'
+import { doctorCommand } from './doctor.ts'
+import { reportFailure } from './report.ts'
+import { runCommand } from './run.ts'
+import { version } from './version.ts'
+
+const isolation = new Option(
+  '--isolation <how>',
+  "'hardware', or 'emulated': no security boundary, development only (default: $WARMCELL_ISOLATION, or hardware)",
+).choices(['hardware', 'emulated'])
+
+const program = new Command('warmcell')
+  .description('Runs untrusted code, each piece in its own microVM.')
+  .version(version())
+  .showHelpAfterError('(see --help)')
+
+program
+  .command('run')
+  .description('Runs a command in a fresh microVM: streams, forwards stdin and signals, exits with its code.')
+  .usage('[options] -- COMMAND [ARGUMENT...]')
+  .argument('<command...>', 'the command and its arguments, without a shell')
+  .option('--template <name>', 'what to make the microVM from', 'base')
+  .option('-e, --env <NAME=VALUE>', 'an environment variable; NAME alone takes its value from here (repeatable)', collect, [])
+  .option('-u, --user <user>', 'who runs it: a name or uid[:gid] of the guest')
+  .option('-w, --cwd <path>', 'where it runs')
+  .option('--memory <MiB>', "the guest's memory", Number)
+  .option('--vcpus <count>', 'virtual processors', Number)
+  .option('--timeout <seconds>', 'ends the command after this time', Number)
+  .option('-q, --quiet', 'prints nothing of its own')
+  .addOption(isolation)
+  .addHelpText('after', '\nExample:\n  warmcell run --isolation emulated -- sh -c \'echo "hello from $(uname -sr)"\'')
+  .passThroughOptions()
+  .action(runCommand)
+
+program
+  .command('doctor')
+  .description('Says what this host can run, what it lacks, and the command that mends it.')
+  .option('--json', 'prints the report as JSON')
+  .action(doctorCommand)
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value]
+}
+
+program.enablePositionalOptions()
+program.parseAsync().catch(reportFailure)

@@ -1,0 +1,40 @@
+/** How the command line speaks of itself: on stderr, in colour where a person reads it. */
+
+import yoctoSpinner from 'yocto-spinner'
+import { WarmcellError } from '../index.ts'
+
+/** The exit code when warmcell itself fails, as `env`, `timeout` and `docker run` have it: apart from what a command would return. */
+const exitCodeOfFailure = 125
+
+/** What takes longer than this shows that it goes on, in milliseconds. */
+const patienceMs = 1_000
+
+const escapes = { bold: 1, red: 31, green: 32, yellow: 33, dim: 2 } as const
+
+/** Colours text for stderr or stdout, where that is a terminal and NO_COLOR (https://no-color.org) is not set. */
+export function colour(name: keyof typeof escapes, text: string, stream: NodeJS.WriteStream = process.stderr): string {
+  return stream.isTTY && !process.env.NO_COLOR ? `\u001b[${escapes[name]}m${text}\u001b[0m` : text
+}
+
+export function say(text: string): void {
+  process.stderr.write(`${text}\n`)
+}
+
+/** Awaits work; at a terminal a progress line appears once it takes over a second, and goes when it is done. */
+export async function withProgress<T>(text: string, work: Promise<T>, quiet = false): Promise<T> {
+  if (quiet || !process.stderr.isTTY) return work
+  const spinner = yoctoSpinner({ text, handleSignals: false })
+  const timer = setTimeout(() => spinner.start(), patienceMs)
+  try {
+    return await work
+  } finally {
+    clearTimeout(timer)
+    if (spinner.isSpinning) spinner.stop()
+  }
+}
+
+export function reportFailure(error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error)
+  say(`${colour('red', 'warmcell:')} ${message}${WarmcellError.is(error) ? colour('dim', ` [${error.code}]`) : ''}`)
+  process.exitCode = exitCodeOfFailure
+}

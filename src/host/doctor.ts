@@ -1,0 +1,110 @@
+/** What this host can run, what it lacks, and the command that mends it. */
+
+import { availableParallelism } from 'node:os'
+import { WarmcellError } from '../errors.ts'
+import { availableMemoryMib } from './memory.ts'
+import type { HardwareVerdict } from './probe.ts'
+
+export interface DoctorReport {
+  /** Sandboxes can be created with the isolation that is asked for (`WARMCELL_ISOLATION`, 'hardware' by default). */
+  ok: boolean
+  /** The best that this host offers: 'hardware' only when a guest booted under the accelerator. */
+  isolation: 'hardware' | 'emulated' | 'none'
+  checks: DoctorCheck[]
+}
+
+export interface DoctorCheck {
+  name: string
+  status: 'pass' | 'warn' | 'fail'
+  detail: string
+  /** What to do about it. */
+  fix?: string
+}
+
+/** Each fact is found by the room that knows it; a rejection is a finding, not a failure of the doctor. */
+export interface DoctorFacts {
+  readonly wanted: 'hardware' | 'emulated'
+  /** The hypervisor's name and version. */
+  readonly hypervisor: () => Promise<string>
+  /** A sentence about the guest image. */
+  readonly guestImage: () => Promise<string>
+  readonly hardware: () => Promise<HardwareVerdict>
+  /** Whether the kernel will end a microVM when its host is killed. */
+  readonly diesWithParent: () => Promise<boolean>
+  readonly stateDirectory: () => Promise<string>
+}
+
+/** The memory a microVM of the default template may take with its hypervisor, in MiB. */
+const comfortableMemoryMib = 512
+
+export async function examine(facts: DoctorFacts): Promise<DoctorReport> {
+  const hypervisor = await finding('hypervisor', facts.hypervisor)
+  const guestImage = await finding('guest image', facts.guestImage)
+  const canBoot = hypervisor.status === 'pass' && guestImage.status === 'pass'
+  const hardware = canBoot ? await accelerator(facts) : undefined
+  const checks: DoctorCheck[] = [
+    system(),
+    hypervisor,
+    guestImage,
+    hardware ?? { name: 'accelerator', status: 'warn', detail: 'Not tried: no guest can be booted yet.' },
+    await parentDeath(facts),
+    memory(),
+    await finding('state directory', facts.stateDirectory),
+  ]
+  const isolation = !canBoot ? 'none' : hardware?.status === 'pass' ? 'hardware' : 'emulated'
+  return { ok: checks.every(({ status }) => status !== 'fail'), isolation, checks }
+}
+
+async function finding(name: string, find: () => Promise<string>): Promise<DoctorCheck> {
+  try {
+    return { name, status: 'pass', detail: await find() }
+  } catch (error) {
+    const { hint, message } = error as WarmcellError
+    const fix = WarmcellError.is(error) ? hint : undefined
+    return {
+      name,
+      status: 'fail',
+      detail: fix === undefined ? message : message.replace(` ${fix}`, ''),
+      ...(fix !== undefined && { fix }),
+    }
+  }
+}
+
+async function accelerator(facts: DoctorFacts): Promise<DoctorCheck> {
+  const { works, detail, fix } = await facts.hardware()
+  const status = works ? 'pass' : facts.wanted === 'hardware' ? 'fail' : 'warn'
+  const otherwise =
+    "Or ask for isolation 'emulated' (WARMCELL_ISOLATION=emulated): slower, and no security boundary, for development only."
+  return { name: 'accelerator', status, detail, ...(!works && { fix: fix === undefined ? otherwise : `${fix} ${otherwise}` }) }
+}
+
+async function parentDeath(facts: DoctorFacts): Promise<DoctorCheck> {
+  const name = 'end with parent'
+  if (await facts.diesWithParent())
+    return { name, status: 'pass', detail: 'The kernel ends every microVM when its host process dies.' }
+  return {
+    name,
+    status: 'warn',
+    detail:
+      'There is no setpriv with --pdeathsig: a microVM ends by itself when its host is killed, but one that hangs does not.',
+    fix: 'On Linux, install util-linux.',
+  }
+}
+
+function system(): DoctorCheck {
+  const detail = `${process.platform} ${process.arch}, Node ${process.versions.node}, ${availableParallelism()} cores`
+  const known =
+    (process.platform === 'linux' || process.platform === 'darwin') && (process.arch === 'x64' || process.arch === 'arm64')
+  if (!known) return { name: 'system', status: 'fail', detail, fix: 'Use Linux or macOS on x86-64 or arm64.' }
+  const tested = process.platform === 'linux' && process.arch === 'x64'
+  return tested
+    ? { name: 'system', status: 'pass', detail }
+    : { name: 'system', status: 'warn', detail: `${detail}: not yet run on this system` }
+}
+
+function memory(): DoctorCheck {
+  const availableMib = availableMemoryMib()
+  const detail = `${availableMib} MiB are available.`
+  if (availableMib >= comfortableMemoryMib) return { name: 'memory', status: 'pass', detail }
+  return { name: 'memory', status: 'warn', detail, fix: `Free some: one default microVM may take ${comfortableMemoryMib} MiB.` }
+}

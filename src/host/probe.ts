@@ -1,0 +1,97 @@
+/** Whether guests run under this host's hardware accelerator: proved by booting one, and remembered. */
+
+import { randomUUID } from 'node:crypto'
+import { constants } from 'node:fs'
+import { access, readFile, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { WarmcellError } from '../errors.ts'
+
+export interface HardwareVerdict {
+  readonly works: boolean
+  /** What was found, as a sentence. */
+  readonly detail: string
+  /** What would mend it, where something would. */
+  readonly fix?: string
+}
+
+export interface ProbeOptions {
+  /** Boots a guest under the accelerator to its agent's first answer and ends it; rejects when it does not get there in time. */
+  readonly boot: () => Promise<void>
+  /** What the verdict depends on beside this boot of the host: the hypervisor's version and the guest's kernel. */
+  readonly key: string
+  readonly stateDirectory: string
+  /** Boot again even where a verdict is remembered. */
+  readonly fresh?: boolean
+}
+
+/** How long a guest may take to its agent's answer before the accelerator counts as broken, in milliseconds: a healthy one needs about 300. */
+export const probeDeadlineMs = 3_000
+
+/**
+ * A device that opens proves nothing: software KVM and broken nested virtualization open it, and even create a VM, in which no stock
+ * kernel ever boots. So a guest is booted, once per boot of the host, hypervisor and kernel.
+ */
+export async function probeHardware(options: ProbeOptions): Promise<HardwareVerdict> {
+  const device = await inspectDevice()
+  if (device !== undefined) return device
+  const memory = join(options.stateDirectory, 'probe.json')
+  const key = `${await hostBootId()} ${options.key}`
+  if (options.fresh !== true) {
+    const remembered = await recall(memory, key)
+    if (remembered !== undefined) return remembered
+  }
+  const verdict = await options.boot().then(
+    (): HardwareVerdict => ({ works: true, detail: 'A guest booted under the accelerator.' }),
+    (error: unknown): HardwareVerdict => {
+      // The host is at fault only where a guest was started and did not get through; everything else is the caller's to see.
+      if (!WarmcellError.is(error) || error.code !== 'BOOT_FAILED') throw error
+      return {
+        works: false,
+        detail: `A guest was started under the accelerator and did not boot: ${error.message.split('\n')[0]}`,
+        fix: 'Use a host with working (nested) virtualization: bare metal, or a cloud instance type that offers it.',
+      }
+    },
+  )
+  await remember(memory, key, verdict)
+  return verdict
+}
+
+/** What can be told without booting; undefined when a boot must decide. */
+async function inspectDevice(): Promise<HardwareVerdict | undefined> {
+  if (process.platform !== 'linux') return undefined
+  try {
+    await access('/dev/kvm', constants.R_OK | constants.W_OK)
+    return undefined
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') {
+      return {
+        works: false,
+        detail: 'There is no /dev/kvm.',
+        fix: 'Enable virtualization in the firmware, or nested virtualization for this virtual machine, and load the module kvm_intel or kvm_amd.',
+      }
+    }
+    return { works: false, detail: 'This user may not open /dev/kvm.', fix: 'Run `sudo usermod -aG kvm $USER` and log in again.' }
+  }
+}
+
+async function hostBootId(): Promise<string> {
+  return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => 'unknown')).trim()
+}
+
+async function recall(hostPath: string, key: string): Promise<HardwareVerdict | undefined> {
+  try {
+    const kept = JSON.parse(await readFile(hostPath, 'utf8')) as { key: string; verdict: HardwareVerdict }
+    return kept.key === key ? kept.verdict : undefined
+  } catch {
+    // No memory, or one that cannot be read: a boot decides.
+    return undefined
+  }
+}
+
+/** A verdict that cannot be written is found again next time. */
+async function remember(hostPath: string, key: string, verdict: HardwareVerdict): Promise<void> {
+  const draft = `${hostPath}.${randomUUID()}`
+  await writeFile(draft, JSON.stringify({ key, verdict }), { mode: 0o600 })
+    .then(() => rename(draft, hostPath))
+    .catch(() => {})
+}

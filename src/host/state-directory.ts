@@ -1,0 +1,37 @@
+/** Where warmcell keeps what must outlive a process on this host. */
+
+import { randomUUID } from 'node:crypto'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { WarmcellError } from '../errors.ts'
+
+/** As the XDG base directory specification has it for state. */
+export function defaultStateDirectory(): string {
+  return join(process.env.XDG_STATE_HOME ?? join(homedir(), '.local', 'state'), 'warmcell')
+}
+
+/** A page: enough that a full disk shows. */
+const trialBytes = 4_096
+
+/**
+ * Makes the directory (0700: it is nobody else's business) and proves that it can be written to, now rather than half-way through a create.
+ *
+ * @throws `HOST_UNSUPPORTED` when it cannot: a full disk, no permission, a file in its place.
+ */
+export async function prepareStateDirectory(hostPath: string): Promise<void> {
+  const trial = join(hostPath, `.trial-${randomUUID()}`)
+  try {
+    await mkdir(hostPath, { recursive: true, mode: 0o700 })
+    await writeFile(trial, Buffer.alloc(trialBytes))
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    const hint = code === 'ENOSPC' || code === 'EDQUOT' ? 'Its disk is full: free some space' : 'Make it writable for this user'
+    throw new WarmcellError('HOST_UNSUPPORTED', `The state directory ${hostPath} cannot be used: ${message}.`, {
+      hint: `${hint}, or name another directory with \`stateDir\`.`,
+      cause,
+    })
+  } finally {
+    await rm(trial, { force: true }).catch(() => {})
+  }
+}

@@ -1,0 +1,31 @@
+/** The whole public surface of warmcell. */
+
+export type { CallOptions } from './common/deadline.ts'
+export { type DestroyReason, type ErrorCode, FileError, SandboxGoneError, WarmcellError } from './errors.ts'
+export type { DoctorCheck, DoctorReport } from './host/index.ts'
+export type { Isolation } from './hypervisor/index.ts'
+export {
+  type CreateSandboxOptions,
+  type Pool,
+  type PoolEvents,
+  PoolExhaustedError,
+  type PoolOptions,
+  type PoolStats,
+  type Quantiles,
+} from './pool/index.ts'
+export {
+  type Command,
+  CommandExitError,
+  type ExecOptions,
+  type ExecResult,
+  type OutputChunk,
+  type Process,
+  type Sandbox,
+  type SandboxEvents,
+  type SandboxInfo,
+  type SandboxState,
+  type SignalName,
+  type SpawnOptions,
+} from './sandbox/index.ts'
+export type { Env, Resources, TemplateSpec } from './template/index.ts'
+export { createPool, createSandbox, doctor } from './wiring.ts'

@@ -1,0 +1,93 @@
+/** What callers may say about a pool and a sandbox: types, meaning, and the checks on them. */
+
+import { z } from 'zod'
+import { abortSignal, assertValid, durationMs, environment, plainText, whole } from '../common/validate.ts'
+import { WarmcellError } from '../errors.ts'
+import type { Isolation } from '../hypervisor/index.ts'
+import type { Env, TemplateSpec } from '../template/index.ts'
+
+export interface CreateSandboxOptions {
+  /** Which template, by name. Default `base`. */
+  template?: string
+  /** Whose code this is. Bound for life. */
+  tenant?: string
+  /** Over the template's variables. */
+  env?: Env
+  cwd?: string
+  user?: string
+  /** Yours: comes back in `info()` and filters `listSandboxes`. */
+  metadata?: Record<string, string>
+  /** Lifetime in milliseconds. Default: none, the owner destroys. */
+  timeoutMs?: number
+  /** Time without a running process, in milliseconds. Default: none. */
+  idleTimeoutMs?: number
+  /** Written before the sandbox is handed over, by path (absolute, or from `cwd`), owned by its user, mode 0644; parents are made. */
+  files?: Record<string, string | Uint8Array>
+  /** Gives up the creation; nothing is left behind. */
+  signal?: AbortSignal
+}
+
+export interface PoolOptions {
+  /** What can be created, by name. `base` always exists: the built-in root with every default, unless given here. */
+  templates?: Record<string, TemplateSpec>
+  /** Hard caps for the whole pool. Default: three quarters of the memory that is available now, and 64 sandboxes a core. */
+  budget?: { memoryMib?: number; sandboxes?: number }
+  /** Under the options of every `createSandbox`. */
+  defaults?: Omit<CreateSandboxOptions, 'signal' | 'tenant'>
+  /** Host directory for what outlives the process. Default `$XDG_STATE_HOME/warmcell`, `~/.local/state/warmcell`. */
+  stateDir?: string
+  hypervisor?: 'auto' | 'qemu'
+  /**
+   * 'hardware' (default) refuses to run without an accelerator under which a guest has booted. 'emulated' runs anywhere, many times slower,
+   * and is no security boundary: development only. `WARMCELL_ISOLATION` says it where the option does not.
+   */
+  isolation?: Isolation
+}
+
+const name = plainText.refine((text) => text !== '', 'expected a name')
+const fileData = z.union([z.string(), z.instanceof(Uint8Array)], { error: 'expected a string or a Uint8Array' })
+
+const lateBound = {
+  template: name.optional(),
+  env: environment.optional(),
+  cwd: plainText.optional(),
+  user: name.optional(),
+  metadata: z.record(z.string(), z.string()).optional(),
+  timeoutMs: durationMs.optional(),
+  idleTimeoutMs: durationMs.optional(),
+  files: z.record(name, fileData).optional(),
+}
+const createSchema = z.strictObject({ ...lateBound, tenant: name.optional(), signal: abortSignal.optional() })
+const poolSchema = z.strictObject({
+  templates: z.record(name, z.unknown()).optional(),
+  budget: z
+    .strictObject({ memoryMib: whole(1, 2 ** 31, 'MiB').optional(), sandboxes: whole(1, 100_000, 'sandboxes').optional() })
+    .optional(),
+  defaults: z.strictObject(lateBound).optional(),
+  stateDir: name.optional(),
+  hypervisor: z.enum(['auto', 'qemu'], { error: "expected 'auto' or 'qemu'" }).optional(),
+  isolation: z.enum(['hardware', 'emulated'], { error: "expected 'hardware' or 'emulated'" }).optional(),
+})
+
+/** @throws `INVALID_ARGUMENT` */
+export function assertPoolOptions(options: PoolOptions): void {
+  assertValid(poolSchema, options, 'createPool')
+}
+
+/** @throws `INVALID_ARGUMENT` */
+export function assertCreateOptions(options: CreateSandboxOptions): void {
+  assertValid(createSchema, options, 'createSandbox')
+}
+
+/**
+ * The isolation asked for, by option or by `WARMCELL_ISOLATION`.
+ *
+ * @throws `INVALID_ARGUMENT` when the variable says something else.
+ */
+export function wantedIsolation(options: PoolOptions = {}): Isolation {
+  const wanted = options.isolation ?? process.env.WARMCELL_ISOLATION ?? 'hardware'
+  if (wanted === 'hardware' || wanted === 'emulated') return wanted
+  throw new WarmcellError('INVALID_ARGUMENT', `WARMCELL_ISOLATION is '${wanted}'.`, {
+    hint: "Set it to 'hardware' or 'emulated'.",
+  })
+}

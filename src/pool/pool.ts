@@ -1,0 +1,284 @@
+/** Who gets a sandbox, and when. */
+
+import { randomBytes } from 'node:crypto'
+import { posix } from 'node:path'
+import PQueue from 'p-queue'
+import { Emitter } from '../common/emitter.ts'
+import { type DestroyReason, WarmcellError } from '../errors.ts'
+import type { Isolation } from '../hypervisor/index.ts'
+import type { Machine } from '../machine/index.ts'
+import { type Sandbox, type SandboxInfo, TenantSandbox } from '../sandbox/index.ts'
+import type { Template } from '../template/index.ts'
+import { Budget, type BudgetLimits } from './budget.ts'
+import { Census } from './census.ts'
+import { assertCreateOptions, type CreateSandboxOptions } from './options.ts'
+import { PoolExhaustedError, type PoolStats } from './stats.ts'
+
+export interface PoolEvents {
+  /** A sandbox was served without warm stock. */
+  miss: [SandboxInfo]
+  /** The budget had no room for a create. */
+  exhausted: [{ waiting: number }]
+  bootFailed: [WarmcellError]
+  destroyed: [SandboxInfo, DestroyReason]
+}
+
+/**
+ * Makes sandboxes from templates, within a budget, and owns every one of them: closing the pool ends them all.
+ *
+ * @example
+ * ```ts
+ * await using pool = await createPool({ isolation: 'emulated' })
+ * await using sandbox = await pool.createSandbox({ tenant: 'alice' })
+ * console.log((await sandbox.exec(['uname', '-a'])).stdout)
+ * ```
+ */
+export interface Pool extends AsyncDisposable {
+  /**
+   * Resolves only once a command can run.
+   *
+   * @throws `INVALID_ARGUMENT`, `POOL_CLOSED`, `POOL_EXHAUSTED`, `BOOT_FAILED`, `IMAGE`, `FILE` (a file of `files`), or the signal's reason. Nothing is left behind.
+   */
+  createSandbox(options?: CreateSandboxOptions): Promise<Sandbox>
+  getSandbox(id: string): Sandbox | undefined
+  /** Those that have not ended, oldest first; with a filter, those that match all of it. */
+  listSandboxes(filter?: { tenant?: string; metadata?: Record<string, string> }): SandboxInfo[]
+  /** Resolves with false when there is no such sandbox (any more). */
+  destroySandbox(id: string): Promise<boolean>
+  stats(): PoolStats
+  /**
+   * 'destroy' (default) ends everything now; 'drain' takes no new work and waits until every sandbox has ended, for at most `timeoutMs`, then destroys.
+   * Idempotent; disposal destroys.
+   */
+  close(options?: { mode?: 'drain' | 'destroy'; timeoutMs?: number }): Promise<void>
+  on<K extends keyof PoolEvents>(event: K, listener: (...args: PoolEvents[K]) => void): this
+  off<K extends keyof PoolEvents>(event: K, listener: (...args: PoolEvents[K]) => void): this
+  once<K extends keyof PoolEvents>(event: K, listener: (...args: PoolEvents[K]) => void): this
+}
+
+/** What a pool is made of. */
+export interface PoolParts {
+  readonly templates: ReadonlyMap<string, Template>
+  readonly budget: BudgetLimits
+  readonly isolation: Isolation
+  readonly defaults: Omit<CreateSandboxOptions, 'signal' | 'tenant'>
+  /** How many microVMs boot at once. */
+  readonly bootsAtOnceMax: number
+  /** Makes a machine of a template, by whatever way there is. */
+  readonly makeMachine: (template: Template, id: string, signal: AbortSignal) => Promise<Machine>
+}
+
+/** What a microVM takes beside its guest's memory, in MiB: the hypervisor itself, its translation buffer, its caches. */
+const hypervisorMemoryMib = 64
+
+/** The mode of files written at creation. */
+const fileMode = 0o644
+
+export class MachinePool extends Emitter<PoolEvents> implements Pool {
+  readonly #parts: PoolParts
+  readonly #budget: Budget
+  readonly #boots: PQueue
+  readonly #sandboxes = new Map<string, TenantSandbox>()
+  readonly #census = new Census()
+  readonly #closing = new AbortController()
+  #closed: Promise<void> | undefined
+  #accepting = true
+
+  constructor(parts: PoolParts) {
+    super()
+    this.#parts = parts
+    this.#budget = new Budget(parts.budget)
+    this.#boots = new PQueue({ concurrency: parts.bootsAtOnceMax })
+  }
+
+  async createSandbox(given: CreateSandboxOptions = {}): Promise<Sandbox> {
+    const startedAt = performance.now()
+    assertCreateOptions(given)
+    if (!this.#accepting) throw closedError()
+    given.signal?.throwIfAborted()
+    const options = withDefaults(this.#parts.defaults, given)
+    const template = this.#template(options.template ?? 'base')
+    const reservation = this.#reserve(template, options.tenant)
+    try {
+      const machine = await this.#machine(template, options)
+      const binding = this.#bind(template, options)
+      await this.#writeFiles(machine, binding, options)
+      const sandbox = new TenantSandbox(machine, { ...binding, createMs: performance.now() - startedAt })
+      this.#register(sandbox, template, reservation.release)
+      return sandbox
+    } catch (error) {
+      reservation.release()
+      throw error
+    }
+  }
+
+  getSandbox(id: string): Sandbox | undefined {
+    return this.#sandboxes.get(id)
+  }
+
+  listSandboxes(filter: { tenant?: string; metadata?: Record<string, string> } = {}): SandboxInfo[] {
+    const { tenant, metadata = {} } = filter
+    return [...this.#sandboxes.values()]
+      .map((sandbox) => sandbox.info())
+      .filter((info) => tenant === undefined || info.tenant === tenant)
+      .filter((info) => Object.entries(metadata).every(([key, value]) => info.metadata[key] === value))
+  }
+
+  async destroySandbox(id: string): Promise<boolean> {
+    const sandbox = this.#sandboxes.get(id)
+    await sandbox?.destroy()
+    return sandbox !== undefined
+  }
+
+  stats(): PoolStats {
+    return this.#census.stats()
+  }
+
+  async close(options: { mode?: 'drain' | 'destroy'; timeoutMs?: number } = {}): Promise<void> {
+    const { mode = 'destroy', timeoutMs } = options
+    this.#accepting = false
+    if (mode === 'drain') {
+      await Promise.race([this.#drained(), ...(timeoutMs === undefined ? [] : [after(timeoutMs, this.#closing.signal)])])
+    }
+    this.#closed ??= this.#destroyAll()
+    await this.#closed
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  #template(name: string): Template {
+    const template = this.#parts.templates.get(name)
+    if (template !== undefined) return template
+    const known = [...this.#parts.templates.keys()].join(', ')
+    throw new WarmcellError('INVALID_ARGUMENT', `createSandbox: there is no template '${name}'.`, {
+      hint: `This pool has: ${known}.`,
+    })
+  }
+
+  #reserve(template: Template, tenant: string | undefined): { release: () => void } {
+    const reservation = this.#budget.reserve(template.resources.memoryMib + hypervisorMemoryMib)
+    if ('release' in reservation) return reservation
+    this.#census.rejected(tenant)
+    const stats = this.stats()
+    this.announce('exhausted', { waiting: stats.waiting })
+    throw new PoolExhaustedError(`No room for another sandbox: ${reservation.refusal}.`, stats)
+  }
+
+  /** Boots in turn: more at once than the host has cores makes each slower and none sooner. */
+  async #machine(template: Template, { tenant, signal: givenUp }: CreateSandboxOptions): Promise<Machine> {
+    const signal = givenUp === undefined ? this.#closing.signal : AbortSignal.any([givenUp, this.#closing.signal])
+    const id = `wc-${randomBytes(6).toString('hex')}`
+    const arrived = this.#census.waits(template.name, tenant)
+    try {
+      return await this.#boots.add(
+        async () => {
+          arrived.boots()
+          return this.#parts.makeMachine(template, id, signal)
+        },
+        { signal },
+      )
+    } catch (error) {
+      if (WarmcellError.is(error) && error.code === 'BOOT_FAILED') {
+        this.#census.bootFailed()
+        this.announce('bootFailed', error)
+      }
+      signal.throwIfAborted()
+      throw error
+    } finally {
+      arrived.leaves()
+    }
+  }
+
+  #bind(template: Template, options: CreateSandboxOptions) {
+    const { tenant, timeoutMs, idleTimeoutMs } = options
+    return {
+      ...(tenant !== undefined && { tenant }),
+      ...(timeoutMs !== undefined && { timeoutMs }),
+      ...(idleTimeoutMs !== undefined && { idleTimeoutMs }),
+      template: template.name,
+      origin: 'boot' as const,
+      isolation: this.#parts.isolation,
+      createdAt: new Date(),
+      metadata: { ...options.metadata },
+      env: { ...template.env, ...options.env },
+      user: options.user ?? template.user,
+      cwd: options.cwd ?? template.cwd,
+    }
+  }
+
+  async #writeFiles(
+    machine: Machine,
+    { user, cwd }: { user: string; cwd: string },
+    { files = {}, signal }: CreateSandboxOptions,
+  ): Promise<void> {
+    try {
+      for (const [path, content] of Object.entries(files)) {
+        const data = typeof content === 'string' ? Buffer.from(content) : content
+        await machine.connection.writeFile(posix.resolve(cwd || '/', path), data, {
+          mode: fileMode,
+          user,
+          ...(signal && { signal }),
+        })
+      }
+      signal?.throwIfAborted()
+      if (!this.#accepting) throw closedError()
+    } catch (error) {
+      await machine.destroy()
+      throw error
+    }
+  }
+
+  #register(sandbox: TenantSandbox, template: Template, release: () => void): void {
+    const { id, tenant } = sandbox
+    this.#sandboxes.set(id, sandbox)
+    const created = sandbox.info()
+    const left = this.#census.assigned(template.name, tenant, created.createMs)
+    sandbox.once('destroyed', (reason) => {
+      this.#sandboxes.delete(id)
+      release()
+      left()
+      this.announce('destroyed', sandbox.info(), reason)
+    })
+    this.announce('miss', created)
+  }
+
+  async #drained(): Promise<void> {
+    await this.#boots.onIdle()
+    await Promise.all(
+      [...this.#sandboxes.values()].map((sandbox) => new Promise<void>((resolve) => sandbox.once('destroyed', () => resolve()))),
+    )
+  }
+
+  async #destroyAll(): Promise<void> {
+    this.#closing.abort(closedError())
+    await this.#boots.onIdle()
+    await Promise.all([...this.#sandboxes.values()].map((sandbox) => sandbox.end('pool-closed')))
+  }
+}
+
+function closedError(): WarmcellError {
+  return new WarmcellError('POOL_CLOSED', 'The pool is closed.', { hint: 'Create a new one.' })
+}
+
+/** The options of one create over the pool's defaults: objects are merged, the rest is replaced. */
+function withDefaults(defaults: CreateSandboxOptions, given: CreateSandboxOptions): CreateSandboxOptions {
+  return {
+    ...defaults,
+    ...given,
+    env: { ...defaults.env, ...given.env },
+    metadata: { ...defaults.metadata, ...given.metadata },
+    files: { ...defaults.files, ...given.files },
+  }
+}
+
+function after(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms)
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+}

@@ -1,0 +1,134 @@
+/** Which parts a pool is made of on this host: the one place that names a hypervisor. */
+
+import { availableParallelism } from 'node:os'
+import { WarmcellError } from './errors.ts'
+import {
+  availableMemoryMib,
+  type DoctorReport,
+  defaultStateDirectory,
+  examine,
+  type HardwareVerdict,
+  prepareStateDirectory,
+  probeDeadlineMs,
+  probeHardware,
+} from './host/index.ts'
+import type { Hypervisor } from './hypervisor/index.ts'
+import { findProgram, QemuHypervisor } from './hypervisor/qemu/index.ts'
+import { findGuestImage, type GuestImage } from './image/index.ts'
+import { bootMachine } from './machine/index.ts'
+import {
+  assertPoolOptions,
+  type CreateSandboxOptions,
+  MachinePool,
+  type Pool,
+  type PoolOptions,
+  wantedIsolation,
+} from './pool/index.ts'
+import type { Sandbox } from './sandbox/index.ts'
+import { planBoot, resolveTemplate, type Template, type TemplateSpec } from './template/index.ts'
+
+/** The share of the memory available now that a pool may use by default. */
+const memoryShare = 0.75
+
+/** Sandboxes a pool may have by default, per core of the host. */
+const sandboxesPerCore = 64
+
+/**
+ * A pool owns templates and every sandbox made from them. Checks the host before anything is started.
+ *
+ * @throws `INVALID_ARGUMENT`; `HOST_UNSUPPORTED` when this host has no QEMU ≥ 8.2, no accelerator under which a guest boots (unless isolation
+ * 'emulated' is asked for), or no usable state directory; `IMAGE` when the guest image is missing or damaged.
+ *
+ * @example
+ * ```ts
+ * await using pool = await createPool({ isolation: 'emulated', templates: { small: { resources: { memoryMib: 128 } } } })
+ * await using sandbox = await pool.createSandbox({ template: 'small', files: { 'hello.txt': 'hello' } })
+ * console.log((await sandbox.exec('cat hello.txt')).stdout)
+ * ```
+ */
+export async function createPool(options: PoolOptions = {}): Promise<Pool> {
+  assertPoolOptions(options)
+  const isolation = wantedIsolation(options)
+  const templates = resolveTemplates(options.templates ?? {})
+  const stateDirectory = options.stateDir ?? defaultStateDirectory()
+  const [hypervisor, image] = await Promise.all([QemuHypervisor.find(), findGuestImage(), prepareStateDirectory(stateDirectory)])
+  if (isolation === 'hardware') await assertHardware(hypervisor, image, stateDirectory)
+  const { memoryMib = Math.floor(availableMemoryMib() * memoryShare), sandboxes = sandboxesPerCore * availableParallelism() } =
+    options.budget ?? {}
+  return new MachinePool({
+    templates,
+    budget: { memoryMib, sandboxes },
+    isolation,
+    defaults: options.defaults ?? {},
+    bootsAtOnceMax: Math.max(2, availableParallelism()),
+    makeMachine: async (template, id, signal) =>
+      bootMachine(hypervisor, await planBoot(template, image, isolation, id), { signal }),
+  })
+}
+
+let defaultPool: Promise<Pool> | undefined
+
+/**
+ * A sandbox from a pool of the whole process, made with every default when first asked for.
+ *
+ * @throws as `createPool` and `Pool.createSandbox`. A pool that could not be made is tried again at the next call.
+ */
+export async function createSandbox(options?: CreateSandboxOptions): Promise<Sandbox> {
+  defaultPool ??= createPool().catch((error: unknown) => {
+    defaultPool = undefined
+    throw error
+  })
+  const pool = await defaultPool
+  return pool.createSandbox(options)
+}
+
+/** What this host can run, what it lacks, and the command that mends it. Boots a guest to prove an accelerator. Never throws for a lacking host. */
+export async function doctor(): Promise<DoctorReport> {
+  const stateDirectory = defaultStateDirectory()
+  return examine({
+    wanted: wantedIsolation(),
+    hypervisor: async () => (await QemuHypervisor.find()).name,
+    guestImage: async () => {
+      const { kernelRelease, hostDirectory } = await findGuestImage()
+      return `Linux ${kernelRelease}, at ${hostDirectory}`
+    },
+    hardware: async () => hardwareVerdict(await QemuHypervisor.find(), await findGuestImage(), stateDirectory, true),
+    diesWithParent: async () => process.platform === 'linux' && (await findProgram('setpriv')) !== undefined,
+    stateDirectory: async () => {
+      await prepareStateDirectory(stateDirectory)
+      return stateDirectory
+    },
+  })
+}
+
+function resolveTemplates(specs: Record<string, TemplateSpec>): Map<string, Template> {
+  return new Map(Object.entries({ base: {}, ...specs }).map(([name, spec]) => [name, resolveTemplate(name, spec)]))
+}
+
+async function assertHardware(hypervisor: Hypervisor, image: GuestImage, stateDirectory: string): Promise<void> {
+  const verdict = await hardwareVerdict(hypervisor, image, stateDirectory)
+  if (verdict.works) return
+  const otherwise =
+    "Or ask for isolation: 'emulated' (WARMCELL_ISOLATION=emulated): it runs anywhere, about 30 times slower, and is no security boundary, for development only."
+  throw new WarmcellError('HOST_UNSUPPORTED', `This host has no working hardware isolation. ${verdict.detail}`, {
+    hint: verdict.fix === undefined ? otherwise : `${verdict.fix} ${otherwise}`,
+  })
+}
+
+function hardwareVerdict(
+  hypervisor: Hypervisor,
+  image: GuestImage,
+  stateDirectory: string,
+  fresh = false,
+): Promise<HardwareVerdict> {
+  return probeHardware({
+    key: `${hypervisor.name} ${image.key}`,
+    stateDirectory,
+    fresh,
+    boot: async () => {
+      const spec = await planBoot(resolveTemplate('base', {}), image, 'hardware', 'wc-probe')
+      const machine = await bootMachine(hypervisor, spec, { deadlineMs: probeDeadlineMs })
+      await machine.destroy()
+    },
+  })
+}
