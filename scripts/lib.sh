@@ -57,15 +57,22 @@ step_break() {
   fi
 }
 
-# quietly CMD…: its output is kept, and shown only when it fails.
+# quietly CMD…: its output is kept, and shown only when it fails: the beginning, where the cause often is, and the end.
 quietly() {
   local log code=0
   log=$(mktemp)
   "$@" >"$log" 2>&1 </dev/null || code=$?
   if ((code != 0)); then
     step_break
-    printf '%s--- the end of the output of: %s%s\n' "$dim" "$*" "$plain" >&2
-    tail -n "${QUIETLY_LINES:-40}" "$log" >&2
+    printf '%s--- the output of: %s%s\n' "$dim" "$*" "$plain" >&2
+    if (($(wc -l <"$log") > 40)); then
+      head -n 12 "$log" >&2
+      printf '%s--- …%s\n' "$dim" "$plain" >&2
+      tail -n 27 "$log" >&2
+    else
+      cat "$log" >&2
+    fi
+    printf '%s---%s\n' "$dim" "$plain" >&2
   fi
   rm -f "$log"
   return "$code"
