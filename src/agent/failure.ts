@@ -1,0 +1,82 @@
+/** What a guest's `Failed` means to a caller, in words: pure. */
+
+import { foreignText } from '../common/text.ts'
+import { FileError, WarmcellError } from '../errors.ts'
+import type { GuestMessage } from './messages.ts'
+import type { ProcessSpec } from './process.ts'
+
+export type Failed = Extract<GuestMessage, { type: 'Failed' }>
+
+/** An errno's name is this long at most (the kernel's longest has 15 characters). */
+const errnoCharsMax = 16
+const stepCharsMax = 32
+
+/** Why a program did not start, by step and errno; `*` is any other errno of the step. */
+const spawnReasons: Readonly<Record<string, (spec: ProcessSpec, command: string) => readonly [what: string, hint: string]>> = {
+  'user *': ({ user }) => [`there is no user '${quote(user)}' in the guest`, "Name one from its /etc/passwd, such as 'root'."],
+  'cwd ENOENT': ({ cwd }) => [`its working directory '${quote(cwd)}' does not exist`, 'Make it first, or start in another one.'],
+  'cwd ENOTDIR': ({ cwd }) => [`its working directory '${quote(cwd)}' is not a directory`, 'Start in another one.'],
+  'cwd EACCES': ({ cwd, user }) => [
+    `user '${quote(user)}' may not enter its working directory '${quote(cwd)}'`,
+    'Start in another one, or as another user.',
+  ],
+  'exec ENOENT': (_, command) => [
+    `there is no program '${command}' in the guest, or the interpreter it names is missing`,
+    'Check the name and PATH, or install it in the template.',
+  ],
+  'exec EACCES': ({ user }, command) => [
+    `user '${quote(user)}' may not execute '${command}'`,
+    'Give it the execute bit (chmod +x), or start it as another user.',
+  ],
+  'exec ENOEXEC': (_, command) => [
+    `'${command}' is in no format the guest can execute`,
+    "A script needs a first line such as '#!/bin/sh'; a binary has to be built for the guest's processor.",
+  ],
+  'exec E2BIG': () => ['its arguments and environment together are too long', 'Pass the data on stdin or in a file.'],
+  'spawn EAGAIN': () => ['the guest has no process left to give', 'Wait until others have ended, or raise the limit.'],
+  'spawn ENOMEM': () => ["the guest's memory is used up", 'Give the sandbox more memory, or run less in it at once.'],
+}
+
+/** SPAWN_FAILED, with the step and the errno in words and what to try. */
+export function spawnFailure(spec: ProcessSpec, failed: Failed): WarmcellError {
+  const errno = foreignText(failed.errno, errnoCharsMax)
+  const step = foreignText(failed.step, stepCharsMax)
+  const command = quote(spec.arguments[0] ?? '')
+  const reason = spawnReasons[`${step} ${errno}`] ?? spawnReasons[`${step} *`]
+  const [what, hint] = reason?.(spec, command) ?? [`the guest failed at step '${step}'`, undefined]
+  return new WarmcellError('SPAWN_FAILED', `'${command}' was not started: ${what} (${errno}: ${foreignText(failed.message)}).`, {
+    hint,
+    retryable: errno === 'EAGAIN' || errno === 'ENOMEM',
+  })
+}
+
+/** FILE, with the guest's errno. */
+export function fileFailure(path: string, failed: Failed): FileError {
+  const errno = foreignText(failed.errno, errnoCharsMax)
+  const details = `${errno} at step '${foreignText(failed.step, stepCharsMax)}': ${foreignText(failed.message)}`
+  return new FileError(path, errno, `'${quote(path)}' was not written in the guest (${details}).`)
+}
+
+/** The guest did not take its identity: nothing may run in it. */
+export function handshakeFailure(failed: Failed): WarmcellError {
+  const errno = foreignText(failed.errno, errnoCharsMax)
+  const step = foreignText(failed.step, stepCharsMax)
+  if (errno === 'EPROTO') {
+    return new WarmcellError(
+      'PROTOCOL',
+      `The guest's agent speaks another generation of the wire: ${foreignText(failed.message)}.`,
+      {
+        hint: 'Build the guest image anew with this version of warmcell.',
+      },
+    )
+  }
+  return new WarmcellError(
+    'BOOT_FAILED',
+    `The guest did not take its identity, at step '${step}' (${errno}: ${foreignText(failed.message)}).`,
+  )
+}
+
+/** A caller's text inside a message: short, one line. */
+function quote(text: string): string {
+  return foreignText(text, 128)
+}
