@@ -24,7 +24,10 @@ function entryFrom(line) {
 }
 
 const padded = (bytes) => Buffer.concat([bytes, Buffer.alloc(-bytes.length & 3)])
-const hex = (value) => Number(value ?? 0).toString(16).padStart(8, '0')
+const hex = (value) =>
+  Number(value ?? 0)
+    .toString(16)
+    .padStart(8, '0')
 
 /** A header of 13 hexadecimal fields, the name and the data, each padded to 4 bytes. */
 function record(entry, inode) {

@@ -1,6 +1,6 @@
 // Writes manifest.json, what an image is and is made from: node manifest.mjs IMAGE_DIR, facts in the environment of `build`.
 import { createHash } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const imageDir = process.argv[2]
@@ -11,13 +11,21 @@ function digestOf(path) {
   return { sha256: createHash('sha256').update(bytes).digest('hex'), sizeBytes: bytes.length }
 }
 
-/** A constant of the agent's own sources, so that it is said in one place. */
-function protocolGeneration() {
-  return 1
+/** What the agent says it speaks: the one constant GENERATION in its sources. */
+function protocolGeneration(agentDir) {
+  const sources = readdirSync(join(agentDir, 'src'), { recursive: true }).filter((name) => name.endsWith('.rs'))
+  for (const name of sources.sort()) {
+    const found = /const GENERATION: \w+ = (\d+);/.exec(readFileSync(join(agentDir, 'src', name), 'utf8'))
+    if (found) return Number(found[1])
+  }
+  throw new Error('manifest.mjs: the agent has no constant GENERATION, the generation of the protocol it speaks')
 }
 
 const file = (name) => ({ file: name, ...digestOf(join(imageDir, name)) })
-const inputs = env.inputs.trim().split('\n').map((line) => line.split(/ (.*)/s).slice(0, 2))
+const inputs = env.inputs
+  .trim()
+  .split('\n')
+  .map((line) => line.split(/ (.*)/s).slice(0, 2))
 const agentVersion = /^version\s*=\s*"(.*)"/m.exec(readFileSync(join(env.agent_dir, 'Cargo.toml'), 'utf8'))[1]
 
 const manifest = {
@@ -29,7 +37,12 @@ const manifest = {
   kernel: { ...file('vmlinuz'), release: env.kernel_release, package: env.kernel_package, version: env.kernel_version },
   initramfs: file('initramfs.cpio'),
   roots: { base: { ...file('base.erofs'), format: 'erofs' } },
-  agent: { version: agentVersion, protocolGeneration: protocolGeneration(), ...digestOf(env.agent_binary), rustc: env.rustc_version },
+  agent: {
+    version: agentVersion,
+    protocolGeneration: protocolGeneration(env.agent_dir),
+    ...digestOf(env.agent_binary),
+    rustc: env.rustc_version,
+  },
   kernelArguments: env.kernel_arguments.split(' '),
   packages: Object.fromEntries(inputs),
 }

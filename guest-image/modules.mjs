@@ -87,7 +87,9 @@ function take(name, neededBy) {
 }
 
 mkdirSync(outputDir, { recursive: true })
-const wanted = readFileSync(wantedFile, 'utf8').split('\n').map((line) => line.replace(/#.*/, '').trim())
+const wanted = readFileSync(wantedFile, 'utf8')
+  .split('\n')
+  .map((line) => line.replace(/#.*/, '').trim())
 for (const name of wanted.filter(Boolean)) take(name, 'the list of wanted modules')
 writeFileSync(join(outputDir, 'order'), `${order.join('\n')}\n`)
 process.stdout.write(`${order.join(' ')}\n`)
