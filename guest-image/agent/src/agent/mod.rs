@@ -1,0 +1,241 @@
+//! The agent at work: one loop that waits, takes what the host sends, moves what processes print, and answers.
+
+mod identity;
+mod input;
+mod output;
+mod port;
+mod process;
+mod streams;
+
+use crate::errno::Errno;
+use crate::reactor::{Reactor, Readiness, Token};
+use crate::sys;
+use crate::tenant::Tenant;
+use crate::yamux::{Event, Session, Violation};
+use output::Output;
+use port::Port;
+use process::Process;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::ops::Bound;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+use streams::Role;
+
+/// Pipes of processes that have ended, held open by children they left behind. The oldest is closed beyond this.
+const DRAINS_MAX: usize = 256;
+/// How long the last words to a host that broke the contract may take.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Why the microVM's life is over.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Ending {
+    HostGone,
+    /// The tenant's init has ended, and all its processes with it: the tenant asked for a reboot.
+    TenantGone,
+    Violation(&'static str),
+    Broken(Errno),
+}
+
+impl From<Violation> for Ending {
+    fn from(violation: Violation) -> Ending {
+        Ending::Violation(violation.0)
+    }
+}
+
+impl From<Errno> for Ending {
+    fn from(error: Errno) -> Ending {
+        Ending::Broken(error)
+    }
+}
+
+pub struct Agent {
+    tenant: Rc<Tenant>,
+    reactor: Reactor,
+    port: Port,
+    session: Session,
+    /// What each stream that lives is for.
+    roles: BTreeMap<u32, Role>,
+    /// By the id of the control stream.
+    processes: BTreeMap<u32, Process>,
+    drains: BTreeMap<u32, Output>,
+    next_drain: u32,
+    /// Whose turn it is to send: the one after the last that sent.
+    last_served: u32,
+    /// The handshake is done: this guest knows who it is.
+    greeted: bool,
+}
+
+impl Agent {
+    pub fn new(port: File, tenant: Tenant) -> Result<Agent, Errno> {
+        let reactor = Reactor::new()?;
+        reactor.watch(&port, Token::Port)?;
+        if let Some(walls) = &tenant.enclosure {
+            reactor.watch(&walls.init, Token::TenantInit)?;
+        }
+        Ok(Agent {
+            tenant: Rc::new(tenant),
+            reactor,
+            port: Port::new(port),
+            session: Session::new(),
+            roles: BTreeMap::new(),
+            processes: BTreeMap::new(),
+            drains: BTreeMap::new(),
+            next_drain: 0,
+            last_served: 0,
+            greeted: false,
+        })
+    }
+
+    /// Serves until the microVM's life is over.
+    pub fn run(&mut self) -> Ending {
+        loop {
+            if let Err(ending) = self.serve() {
+                if let Ending::Violation(_) = ending {
+                    self.session.refuse();
+                    self.say_last_words();
+                }
+                return ending;
+            }
+        }
+    }
+
+    fn serve(&mut self) -> Result<(), Ending> {
+        let mut moved = true;
+        loop {
+            // With work left over, only a glance: what has become ready meanwhile gets its turn too.
+            let deadline = if moved { Some(Instant::now()) } else { self.processes.values().filter_map(Process::deadline).min() };
+            let ready: Vec<(Token, Readiness)> = self.reactor.wait(deadline)?.collect();
+            for (token, readiness) in ready {
+                self.note(token, readiness)?;
+            }
+            for process in self.processes.values_mut() {
+                process.kill_if_due();
+            }
+            moved = self.receive()?;
+            moved |= self.move_output();
+            self.settle()?;
+            moved |= self.port.flush(&mut self.session.out).map_err(|_| Ending::HostGone)?;
+        }
+    }
+
+    fn note(&mut self, token: Token, readiness: Readiness) -> Result<(), Ending> {
+        match token {
+            Token::Port => return self.port.note(readiness).map_err(|_| Ending::HostGone),
+            Token::TenantInit => return Err(Ending::TenantGone),
+            Token::Drain(id) => {
+                if let Some(drain) = self.drains.get_mut(&id) {
+                    drain.note(readiness);
+                }
+                return Ok(());
+            }
+            Token::Exit(id) | Token::Stdin(id) | Token::Stdout(id) | Token::Stderr(id) => {
+                if let Some(process) = self.processes.get_mut(&id) {
+                    match token {
+                        Token::Exit(_) => process.note_exit(&self.tenant)?,
+                        Token::Stdin(_) => process.stdin.note(readiness),
+                        Token::Stdout(_) => process.stdout.note(readiness),
+                        _ => process.stderr.note(readiness),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a bounded piece of what the host sends.
+    fn receive(&mut self) -> Result<bool, Ending> {
+        let mut events = Vec::new();
+        let mut moved = false;
+        for _ in 0..port::READS_PER_TURN {
+            if self.session.out.is_choked() {
+                break;
+            }
+            let bytes = match self.port.read().map_err(|_| Ending::HostGone)? {
+                Some(bytes) => bytes,
+                None => break,
+            };
+            moved = true;
+            let result = self.session.receive(bytes, &mut events);
+            if !self.greeted {
+                // The entropy came this way.
+                sys::wipe(bytes);
+            }
+            for event in events.drain(..) {
+                match event {
+                    Event::Opened(id) => {
+                        self.roles.insert(id, Role::default());
+                    }
+                    Event::Changed(id) => self.advance(id)?,
+                    Event::Reset(id) => self.forsake(id),
+                }
+            }
+            result?;
+        }
+        Ok(moved)
+    }
+
+    /// One round: each process whose output is ready, and whose stream has credit, sends one frame of it at most.
+    fn move_output(&mut self) -> bool {
+        let mut moved = false;
+        let after = (Bound::Excluded(self.last_served), Bound::Unbounded);
+        let order: Vec<u32> = self.processes.range(after).chain(self.processes.range(..=self.last_served)).map(|(&id, _)| id).collect();
+        for id in order {
+            if let Some(process) = self.processes.get_mut(&id) {
+                if process.transfer(&mut self.session, &mut self.port) {
+                    moved = true;
+                    self.last_served = id;
+                }
+            }
+        }
+        for drain in self.drains.values_mut() {
+            moved |= drain.transfer(&mut self.session, &mut self.port);
+        }
+        self.drains.retain(|_, drain| drain.is_open());
+        moved
+    }
+
+    /// Says of each process that has ended that it has, once all it printed is on its way; and forgets it.
+    fn settle(&mut self) -> Result<(), Ending> {
+        let over: Vec<u32> = self.processes.iter().filter(|(_, process)| process.is_over()).map(|(&id, _)| id).collect();
+        for id in over {
+            if let Some(process) = self.processes.remove(&id) {
+                for pipe in process.conclude(&mut self.session) {
+                    self.drain(pipe)?;
+                }
+                self.roles.insert(id, Role::Deaf);
+                self.advance(id)?;
+            }
+        }
+        if self.roles.len() > self.session.alive() {
+            let session = &self.session;
+            self.roles.retain(|&id, _| session.is_alive(id));
+        }
+        Ok(())
+    }
+
+    /// Goes on reading for a child that outlives its parent, so that it is neither blocked nor killed by SIGPIPE.
+    fn drain(&mut self, pipe: Output) -> Result<(), Ending> {
+        if self.drains.len() >= DRAINS_MAX {
+            let oldest = self.drains.keys().next().copied();
+            oldest.and_then(|oldest| self.drains.remove(&oldest));
+        }
+        self.next_drain = self.next_drain.wrapping_add(1);
+        pipe.watch(&self.reactor, Token::Drain(self.next_drain))?;
+        self.drains.insert(self.next_drain, pipe);
+        Ok(())
+    }
+
+    fn say_last_words(&mut self) {
+        let deadline = Instant::now() + FAREWELL;
+        while self.port.flush(&mut self.session.out).is_ok() && !self.session.out.pending().is_empty() && Instant::now() < deadline {
+            let ready = match self.reactor.wait(Some(deadline)) {
+                Ok(ready) => ready.filter(|(token, _)| *token == Token::Port).last(),
+                Err(_) => return,
+            };
+            if let Some((_, readiness)) = ready {
+                let _ = self.port.note(readiness);
+            }
+        }
+    }
+}

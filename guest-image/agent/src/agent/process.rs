@@ -1,0 +1,156 @@
+//! One process of the tenant: its life, from `Started` to `Exited`.
+
+use super::input::Input;
+use super::output::Output;
+use super::port::Port;
+use crate::message::Exited;
+use crate::reactor::{Reactor, Token};
+use crate::sys::{self, Ended, SIGKILL, SIGTERM};
+use crate::tenant::launch::Launched;
+use crate::tenant::Tenant;
+use crate::yamux::Session;
+use std::os::unix::io::OwnedFd;
+use std::time::{Duration, Instant};
+
+enum Life {
+    Running,
+    /// SIGTERM was sent; SIGKILL follows. `None`: it has followed.
+    Terminating {
+        kill_at: Option<Instant>,
+    },
+    /// It has ended, and stays a zombie until it is forgotten: so its number, which is its group's, cannot become another's.
+    Ended(Exited),
+}
+
+pub struct Process {
+    /// The id of its control stream.
+    id: u32,
+    pid: i32,
+    pidfd: OwnedFd,
+    life: Life,
+    /// The host has reset the control stream: nobody asks how it ends.
+    abandoned: bool,
+    pub stdin: Input,
+    pub stdout: Output,
+    pub stderr: Output,
+    /// The tenant's out-of-memory kills before it started.
+    memory_kills_before: u64,
+}
+
+impl Process {
+    pub fn new(id: u32, launched: Launched, tenant: &Tenant) -> Process {
+        Process {
+            id,
+            pid: launched.process.pid,
+            pidfd: launched.process.pidfd,
+            life: Life::Running,
+            abandoned: false,
+            stdin: Input::new(launched.stdin),
+            stdout: Output::new(launched.stdout),
+            stderr: Output::new(launched.stderr),
+            memory_kills_before: memory_kills(tenant),
+        }
+    }
+
+    pub fn watch(&self, reactor: &Reactor) -> sys::Result<()> {
+        reactor.watch(&self.pidfd, Token::Exit(self.id))?;
+        self.stdin.pipe().map_or(Ok(()), |pipe| reactor.watch(pipe, Token::Stdin(self.id)))?;
+        self.stdout.watch(reactor, Token::Stdout(self.id))?;
+        self.stderr.watch(reactor, Token::Stderr(self.id))
+    }
+
+    /// Whether there was still a process to get it.
+    pub fn signal(&self, signal: i32) -> bool {
+        !matches!(self.life, Life::Ended(_)) && sys::kill_group(self.pid, signal).is_ok()
+    }
+
+    /// Asks the group to end, and makes it end after the grace. Asked again, the earlier end counts.
+    pub fn terminate(&mut self, grace: Duration) {
+        // A grace beyond what a clock can tell is none that ends.
+        let asked = Instant::now().checked_add(grace);
+        match &mut self.life {
+            Life::Running => {
+                self.signal(SIGTERM);
+                self.life = Life::Terminating { kill_at: asked };
+            }
+            Life::Terminating { kill_at } => *kill_at = kill_at.and_then(|at| Some(at.min(asked?))).or(asked),
+            // The process has gone; what it left in its group goes too.
+            Life::Ended(_) => self.kill(),
+        }
+        self.kill_if_due();
+    }
+
+    pub fn kill_if_due(&mut self) {
+        if self.deadline().map_or(false, |at| at <= Instant::now()) {
+            self.kill();
+            self.life = Life::Terminating { kill_at: None };
+        }
+    }
+
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.life {
+            Life::Terminating { kill_at } => kill_at,
+            Life::Running | Life::Ended(_) => None,
+        }
+    }
+
+    /// The host has lost interest.
+    pub fn abandon(&mut self) {
+        self.kill();
+        self.abandoned = true;
+        self.stdin.close();
+        self.stdout.drop_awaited_reader();
+        self.stderr.drop_awaited_reader();
+    }
+
+    fn kill(&self) {
+        // Fails when nobody of the group is left, which is what was wanted.
+        let _ = sys::kill_group(self.pid, SIGKILL);
+    }
+
+    pub fn note_exit(&mut self, tenant: &Tenant) -> sys::Result<()> {
+        let ended = match sys::wait(&self.pidfd, false)? {
+            Some(ended) if !matches!(self.life, Life::Ended(_)) => ended,
+            _ => return Ok(()),
+        };
+        if let Life::Terminating { .. } = self.life {
+            self.kill();
+        }
+        self.stdin.close();
+        self.stdout.process_ended();
+        self.stderr.process_ended();
+        let oom_killed = ended == Ended::Signal(SIGKILL) && memory_kills(tenant) > self.memory_kills_before;
+        self.life = Life::Ended(match ended {
+            Ended::Exit(code) => Exited { exit_code: code as u64, signal: 0, oom_killed },
+            Ended::Signal(signal) => Exited { exit_code: 128 + signal as u64, signal: signal as u64, oom_killed },
+        });
+        Ok(())
+    }
+
+    /// Moves what can be moved. True if there may be more.
+    pub fn transfer(&mut self, session: &mut Session, port: &mut Port) -> bool {
+        let input = self.stdin.transfer(session);
+        let stdout = self.stdout.transfer(session, port);
+        let stderr = self.stderr.transfer(session, port);
+        input || stdout || stderr
+    }
+
+    /// It has ended, and what it printed is on its way.
+    pub fn is_over(&self) -> bool {
+        matches!(self.life, Life::Ended(_)) && self.stdout.is_handed_over() && self.stderr.is_handed_over()
+    }
+
+    /// Tells the host how it ended and buries it. Returns the pipes that somebody still holds.
+    pub fn conclude(self, session: &mut Session) -> impl Iterator<Item = Output> {
+        let _ = sys::wait(&self.pidfd, true);
+        if let (Life::Ended(exited), false) = (&self.life, self.abandoned) {
+            session.send(self.id, &exited.encode());
+            session.finish(self.id);
+        }
+        [self.stdout, self.stderr].into_iter().filter(Output::is_open)
+    }
+}
+
+fn memory_kills(tenant: &Tenant) -> u64 {
+    tenant.enclosure.as_ref().map_or(0, |walls| walls.cgroup.out_of_memory_kills())
+}

@@ -1,0 +1,241 @@
+//! What each message says, in types.
+
+use super::{Encoder, Message};
+use crate::errno::{self, Errno};
+use crate::yamux::Violation;
+
+pub const HELLO: u8 = 0x01;
+pub const START: u8 = 0x02;
+pub const ATTACH: u8 = 0x03;
+pub const SIGNAL: u8 = 0x04;
+pub const TERMINATE: u8 = 0x05;
+pub const WRITE_FILE: u8 = 0x06;
+pub const WELCOME: u8 = 0x81;
+pub const STARTED: u8 = 0x82;
+pub const EXITED: u8 = 0x83;
+pub const SIGNALLED: u8 = 0x84;
+pub const WRITTEN: u8 = 0x86;
+pub const FAILED: u8 = 0xff;
+
+/// The longest text a `Failed` carries.
+const FAILED_MESSAGE_BYTES_MAX: usize = 4096;
+const ENTROPY_BYTES: std::ops::RangeInclusive<usize> = 32..=256;
+
+/// Who this microVM is, told once.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Hello<'a> {
+    pub generation: u64,
+    pub entropy: &'a [u8],
+    pub wall_clock_ns: u64,
+    pub hostname: &'a str,
+    pub machine_id: &'a str,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Start<'a> {
+    pub arguments: Vec<&'a str>,
+    pub environment: Vec<&'a str>,
+    /// Empty: the user's home.
+    pub cwd: &'a str,
+    pub user: &'a str,
+    /// A pipe, or `/dev/null`.
+    pub stdin: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct WriteFile<'a> {
+    pub path: &'a str,
+    pub mode: u64,
+    pub user: &'a str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    Stdio,
+    Stderr,
+}
+
+/// The message that opens a stream and says what it is.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Opening<'a> {
+    Hello(Hello<'a>),
+    Start(Start<'a>),
+    Attach { process: u64, channel: Channel },
+    WriteFile(WriteFile<'a>),
+    Unknown,
+}
+
+impl<'a> Opening<'a> {
+    pub fn decode(message: &Message<'a>) -> Result<Opening<'a>, Violation> {
+        Ok(match message.kind {
+            HELLO => Opening::Hello(Hello {
+                generation: message.number(1)?,
+                entropy: require(message.bytes(2)?, |bytes| ENTROPY_BYTES.contains(&bytes.len()), "entropy that is not 32 to 256 bytes")?,
+                wall_clock_ns: message.number(3)?,
+                hostname: message.text(4)?,
+                machine_id: require(message.text(5)?, is_machine_id, "a machine id that is not 32 hex digits")?,
+            }),
+            START => Opening::Start(Start {
+                arguments: message.texts(1)?,
+                environment: require(message.texts(2)?, |entries| entries.iter().all(has_name), "a variable without a name or =")?,
+                cwd: message.text(3)?,
+                user: message.text(4)?,
+                stdin: require(message.number(5)?, |&number| number <= 1, "a stdin that is neither 0 nor 1")? == 1,
+            }),
+            ATTACH => {
+                let channel = match message.number(2)? {
+                    1 => Channel::Stdio,
+                    2 => Channel::Stderr,
+                    _ => return Err(Violation("a channel that is neither 1 nor 2")),
+                };
+                Opening::Attach { process: message.number(1)?, channel }
+            }
+            WRITE_FILE => Opening::WriteFile(WriteFile {
+                path: require(message.text(1)?, |path| path.starts_with('/'), "a path that is not absolute")?,
+                mode: message.number(2)?,
+                user: message.text(3)?,
+            }),
+            _ => Opening::Unknown,
+        })
+    }
+}
+
+fn require<T>(value: T, holds: impl FnOnce(&T) -> bool, otherwise: &'static str) -> Result<T, Violation> {
+    if holds(&value) {
+        Ok(value)
+    } else {
+        Err(Violation(otherwise))
+    }
+}
+
+fn is_machine_id(text: &&str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn has_name(entry: &&str) -> bool {
+    entry.find('=').map_or(false, |at| at > 0)
+}
+
+/// What the host may ask of a process that runs.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ProcessRequest {
+    Signal { signal: i32 },
+    Terminate { grace_ms: u64 },
+    Unknown,
+}
+
+impl ProcessRequest {
+    pub fn decode(message: &Message<'_>) -> Result<ProcessRequest, Violation> {
+        Ok(match message.kind {
+            SIGNAL => {
+                let signal = require(message.number(1)?, |number| (1..=64).contains(number), "a signal that is not 1 to 64")?;
+                ProcessRequest::Signal { signal: signal as i32 }
+            }
+            TERMINATE => ProcessRequest::Terminate { grace_ms: message.number(1)? },
+            _ => ProcessRequest::Unknown,
+        })
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Exited {
+    pub exit_code: u64,
+    /// 0 for none.
+    pub signal: u64,
+    pub oom_killed: bool,
+}
+
+impl Exited {
+    pub fn encode(&self) -> Vec<u8> {
+        Encoder::new(EXITED).number(1, self.exit_code).number(2, self.signal).number(3, self.oom_killed.into()).finish()
+    }
+}
+
+/// A request that could not be met, and why, in words for the host's user.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Failed {
+    pub errno: Errno,
+    /// One word: what was being done.
+    pub step: &'static str,
+    pub message: String,
+}
+
+impl Failed {
+    pub fn new(errno: Errno, step: &'static str, what: impl std::fmt::Display) -> Failed {
+        Failed { errno, step, message: what.to_string() }
+    }
+
+    /// With the system's words for the error behind ours.
+    pub fn because(errno: Errno, step: &'static str, what: impl std::fmt::Display) -> Failed {
+        Failed { errno, step, message: format!("{}: {}", what, errno.describe()) }
+    }
+
+    pub fn encode(&self) -> Vec<u8> {
+        let mut end = self.message.len().min(FAILED_MESSAGE_BYTES_MAX);
+        while !self.message.is_char_boundary(end) {
+            end -= 1;
+        }
+        Encoder::new(FAILED).text(1, &self.errno.name()).text(2, self.step).text(3, &self.message[..end]).finish()
+    }
+}
+
+pub fn welcome(generation: u64, kernel_release: &str, boot_id: &str) -> Vec<u8> {
+    let version = env!("CARGO_PKG_VERSION");
+    Encoder::new(WELCOME).number(1, generation).text(2, version).text(3, kernel_release).text(4, boot_id).finish()
+}
+
+pub fn started(pid: i32) -> Vec<u8> {
+    Encoder::new(STARTED).number(1, pid as u64).finish()
+}
+
+pub fn signalled(delivered: bool) -> Vec<u8> {
+    Encoder::new(SIGNALLED).number(1, delivered.into()).finish()
+}
+
+pub fn written(size_bytes: u64) -> Vec<u8> {
+    Encoder::new(WRITTEN).number(1, size_bytes).finish()
+}
+
+/// A request the guest does not know: of a later generation, or in the wrong place.
+pub fn unknown(kind: u8) -> Failed {
+    Failed::new(errno::EOPNOTSUPP, "message", format!("a message of type {:#04x} means nothing here", kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_keeps_the_order_of_its_arguments() {
+        let bytes = Encoder::new(START)
+            .text(1, "printf")
+            .text(1, "%s")
+            .text(1, "")
+            .text(2, "A=1")
+            .text(3, "")
+            .text(4, "root")
+            .number(5, 1)
+            .finish();
+        let message = Message::decode(&bytes[4..]).unwrap();
+        let start = Start { arguments: vec!["printf", "%s", ""], environment: vec!["A=1"], cwd: "", user: "root", stdin: true };
+        assert_eq!(Opening::decode(&message), Ok(Opening::Start(start)));
+    }
+
+    #[test]
+    fn a_missing_field_is_a_violation_and_an_unknown_type_is_not() {
+        let attach = Encoder::new(ATTACH).number(1, 5).finish();
+        assert!(Opening::decode(&Message::decode(&attach[4..]).unwrap()).is_err());
+        let other = Encoder::new(0x7f).finish();
+        assert_eq!(Opening::decode(&Message::decode(&other[4..]).unwrap()), Ok(Opening::Unknown));
+    }
+
+    #[test]
+    fn a_long_failure_is_cut_between_characters() {
+        let failed = Failed::new(errno::ENOENT, "exec", "é".repeat(4000));
+        let bytes = failed.encode();
+        let message = Message::decode(&bytes[4..]).unwrap();
+        assert_eq!(message.text(3).unwrap().len(), 4096);
+        let failed = Failed::new(errno::ENOENT, "exec", format!("x{}", "é".repeat(4000)));
+        assert_eq!(Message::decode(&failed.encode()[4..]).unwrap().text(3).unwrap().len(), 4095);
+    }
+}

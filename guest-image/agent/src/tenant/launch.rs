@@ -1,0 +1,85 @@
+//! From a `Start` to a running program: everything that can be decided before the child exists.
+
+use super::search::{candidates, complete_environment, home, value_of};
+use super::users::User;
+use super::Tenant;
+use crate::errno::{self, Errno};
+use crate::message::{Failed, Start};
+use crate::sys::{self, Credentials, Plan, Spawned, Step};
+use std::ffi::CString;
+use std::fs::File;
+use std::os::unix::io::{AsRawFd, OwnedFd};
+
+pub struct Launched {
+    pub process: Spawned,
+    /// Our ends of its pipes. Without stdin the process reads `/dev/null`.
+    pub stdin: Option<OwnedFd>,
+    pub stdout: OwnedFd,
+    pub stderr: OwnedFd,
+}
+
+impl Tenant {
+    pub fn launch(&self, start: &Start<'_>) -> Result<Launched, Failed> {
+        let program = *start.arguments.first().ok_or_else(|| Failed::new(errno::EINVAL, "exec", "no program was named"))?;
+        let user = self.user(start.user)?;
+        let environment = complete_environment(&start.environment, &user);
+        let path = value_of(&environment, "PATH").unwrap_or("");
+        let directories = match start.cwd {
+            "" => vec![home(&user), "/"],
+            cwd => vec![cwd],
+        };
+        let strings = |list: &[String]| list.iter().map(c_string).collect::<Result<Vec<_>, _>>();
+
+        let pipe = || self.pipe_of(&user);
+        let (stdin_theirs, stdin) = match start.stdin {
+            true => pipe().map(|(reader, writer)| (reader, Some(writer)))?,
+            false => (File::open("/dev/null").map_err(|error| Failed::because(error.into(), "spawn", "/dev/null"))?.into(), None),
+        };
+        let (stdout, stdout_theirs) = pipe()?;
+        let (stderr, stderr_theirs) = pipe()?;
+        for ours in stdin.iter().chain([&stdout, &stderr]) {
+            sys::set_nonblocking(ours).map_err(|error| Failed::because(error, "spawn", "a pipe"))?;
+        }
+
+        let plan = Plan {
+            programs: &strings(&candidates(program, path))?,
+            arguments: &start.arguments.iter().map(|&text| c_string(text)).collect::<Result<Vec<_>, _>>()?,
+            environment: &strings(&environment)?,
+            directories: &directories.into_iter().map(c_string).collect::<Result<Vec<_>, _>>()?,
+            stdio: [stdin_theirs.as_raw_fd(), stdout_theirs.as_raw_fd(), stderr_theirs.as_raw_fd()],
+            namespaces_of: self.enclosure.as_ref().map(|walls| walls.init.as_raw_fd()),
+            cgroup: self.enclosure.as_ref().map(|walls| walls.cgroup.descriptor()),
+            credentials: self.enclosure.as_ref().map(|_| Credentials { uid: user.uid, gid: user.gid, groups: &user.groups }),
+        };
+        let process = sys::spawn(&plan).map_err(|(step, error)| explain(step, error, start, path))?;
+        Ok(Launched { process, stdin, stdout, stderr })
+    }
+
+    /// A pipe belongs to the user, who may want to open it again as `/dev/stdout`.
+    fn pipe_of(&self, user: &User) -> Result<(OwnedFd, OwnedFd), Failed> {
+        let failed = |error| Failed::because(error, "spawn", "a pipe");
+        let (reader, writer) = sys::pipe().map_err(failed)?;
+        if self.enclosure.is_some() && user.uid != 0 {
+            sys::change_owner(&writer, user.uid, user.gid).map_err(failed)?;
+        }
+        Ok((reader, writer))
+    }
+}
+
+fn c_string(text: impl AsRef<str>) -> Result<CString, Failed> {
+    sys::c_string(text.as_ref()).map_err(|error| Failed::new(error, "spawn", "an argument, a variable or the cwd has a NUL in it"))
+}
+
+/// In words that say what to change.
+fn explain(step: Step, error: Errno, start: &Start<'_>, path: &str) -> Failed {
+    let program = start.arguments[0];
+    match (step, error) {
+        (Step::Directory, _) => Failed::because(error, "cwd", format!("cannot enter the working directory '{}'", start.cwd)),
+        (Step::Exec, errno::ENOENT) if !program.contains('/') => {
+            Failed::new(error, "exec", format!("there is no '{}' in the PATH {}", program, path))
+        }
+        (Step::Exec, _) => Failed::because(error, "exec", format!("cannot execute '{}'", program)),
+        (Step::Spawn, errno::EAGAIN) => Failed::new(error, "spawn", "the sandbox has as many processes as it may"),
+        (Step::Spawn, _) => Failed::because(error, "spawn", "cannot make a process"),
+    }
+}

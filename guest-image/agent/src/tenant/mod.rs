@@ -1,0 +1,48 @@
+//! What the agent knows of its tenant: the root to resolve names in, the view to start processes in, the limits to put on them.
+
+pub mod cgroup;
+pub mod files;
+pub mod launch;
+pub mod search;
+pub mod users;
+
+use crate::boot::tenant_init::TenantView;
+use cgroup::Cgroup;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::io::OwnedFd;
+
+pub struct Tenant {
+    /// The tenant's `/`: every path and every user the host names is looked up from here.
+    pub root: OwnedFd,
+    /// `None` runs processes as and where the agent is: how the agent's tests run, as an ordinary program.
+    pub enclosure: Option<Enclosure>,
+}
+
+/// The walls around a tenant's processes.
+pub struct Enclosure {
+    pub init: OwnedFd,
+    pub cgroup: Cgroup,
+}
+
+impl Tenant {
+    pub fn enclosed(view: TenantView, cgroup: Cgroup) -> Tenant {
+        Tenant { root: view.root, enclosure: Some(Enclosure { init: view.init, cgroup }) }
+    }
+
+    /// A small file of the tenant's, cut at a bound: what the tenant wrote there must not cost the agent its memory.
+    pub fn read_small(&self, path: &str) -> Vec<u8> {
+        const BYTES_MAX: u64 = 1 << 20;
+        let mut bytes = Vec::new();
+        let path = match crate::sys::c_string(path) {
+            Ok(path) => path,
+            Err(_) => return bytes,
+        };
+        // Not blocking, in case it is a FIFO: then it reads as empty.
+        let flags = crate::sys::O_RDONLY | crate::sys::O_NONBLOCK;
+        if let Ok(file) = crate::sys::open_in_root(&self.root, &path, flags, 0) {
+            let _ = File::from(file).take(BYTES_MAX).read_to_end(&mut bytes);
+        }
+        bytes
+    }
+}

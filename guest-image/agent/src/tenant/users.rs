@@ -1,0 +1,141 @@
+//! From the user a host names to the numbers the kernel knows, by the tenant's own `/etc/passwd` and `/etc/group`.
+
+use super::Tenant;
+use crate::errno;
+use crate::message::Failed;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    pub uid: u32,
+    pub gid: u32,
+    /// Supplementary groups, the first one included.
+    pub groups: Vec<u32>,
+    /// What passwd says of the user, where it says something.
+    pub account: Option<Account>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    pub name: String,
+    pub home: String,
+    pub shell: String,
+}
+
+/// What the kernel allows a process.
+const GROUPS_MAX: usize = 65536;
+
+impl Tenant {
+    pub fn user(&self, asked: &str) -> Result<User, Failed> {
+        let unknown = |what: String| Failed::new(errno::EINVAL, "user", what);
+        if asked.is_empty() {
+            return Err(unknown("no user was named".to_string()));
+        }
+        let passwd = self.read_small("/etc/passwd");
+        let group = self.read_small("/etc/group");
+        resolve(asked, &String::from_utf8_lossy(&passwd), &String::from_utf8_lossy(&group)).map_err(unknown)
+    }
+}
+
+/// `name`, `uid`, or either with `:group`. A number need not be in passwd; a name must.
+pub fn resolve(asked: &str, passwd: &str, group: &str) -> Result<User, String> {
+    let (user, asked_group) = match asked.split_once(':') {
+        Some((user, group)) => (user, Some(group)),
+        None => (asked, None),
+    };
+    let number = user.parse::<u32>().ok();
+    let entry = passwd.lines().filter_map(PasswdEntry::parse).find(|entry| entry.account.name == user);
+    let entry = entry.or_else(|| passwd.lines().filter_map(PasswdEntry::parse).find(|entry| Some(entry.uid) == number));
+    let uid = match (&entry, number) {
+        (Some(entry), _) => entry.uid,
+        // The kernel reads it as "leave as it is".
+        (None, Some(uid)) if uid != u32::MAX => uid,
+        _ => return Err(format!("there is no user '{}' in this sandbox", user)),
+    };
+    let gid = match (asked_group, &entry) {
+        (Some(name), _) => group_number(name, group).ok_or(format!("there is no group '{}' in this sandbox", name))?,
+        (None, Some(entry)) => entry.gid,
+        // Not 0, as in some places: that group may own what nobody meant to share.
+        (None, None) => uid,
+    };
+    let mut groups = vec![gid];
+    // Who asks for a group gets that one alone.
+    if let (None, Some(entry)) = (asked_group, &entry) {
+        groups.extend(
+            group.lines().filter_map(|line| member_of(line, &entry.account.name)).filter(|&extra| extra != gid).take(GROUPS_MAX - 1),
+        );
+    }
+    Ok(User { uid, gid, groups, account: entry.map(|entry| entry.account) })
+}
+
+struct PasswdEntry {
+    uid: u32,
+    gid: u32,
+    account: Account,
+}
+
+impl PasswdEntry {
+    fn parse(line: &str) -> Option<PasswdEntry> {
+        let mut fields = line.split(':');
+        let name = fields.next().filter(|name| !name.is_empty() && !name.starts_with('#'))?.to_string();
+        let uid = fields.nth(1)?.parse().ok()?;
+        let gid = fields.next()?.parse().ok()?;
+        let home = fields.nth(1).unwrap_or("").to_string();
+        let shell = fields.next().unwrap_or("").trim_end().to_string();
+        Some(PasswdEntry { uid, gid, account: Account { name, home, shell } })
+    }
+}
+
+fn group_number(asked: &str, group: &str) -> Option<u32> {
+    let named = group.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next()? == asked).then(|| fields.nth(1)?.parse().ok())?
+    });
+    named.or_else(|| asked.parse().ok().filter(|&gid| gid != u32::MAX))
+}
+
+fn member_of(line: &str, name: &str) -> Option<u32> {
+    let mut fields = line.split(':');
+    let gid = fields.nth(2)?.parse().ok()?;
+    fields.next()?.trim_end().split(',').any(|member| member == name).then_some(gid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSWD: &str =
+        "root:x:0:0:root:/root:/bin/sh\n# a comment\nbroken\nuser:x:1000:1000:A User,,,:/home/user:/bin/ash\n33:x:7:7::/:\n";
+    const GROUP: &str = "root:x:0:\nwheel:x:10:root,user\nuser:x:1000:\nvideo:x:44:users,user\n";
+
+    #[test]
+    fn a_name_brings_its_groups_and_its_account() {
+        let user = resolve("user", PASSWD, GROUP).unwrap();
+        assert_eq!((user.uid, user.gid, user.groups), (1000, 1000, vec![1000, 10, 44]));
+        let account = Account { name: "user".into(), home: "/home/user".into(), shell: "/bin/ash".into() };
+        assert_eq!(user.account, Some(account));
+    }
+
+    #[test]
+    fn a_number_need_not_be_known() {
+        let user = resolve("4242", PASSWD, GROUP).unwrap();
+        assert_eq!(user, User { uid: 4242, gid: 4242, groups: vec![4242], account: None });
+        assert_eq!(resolve("1000", PASSWD, GROUP).unwrap().account.unwrap().name, "user");
+        // A name goes before a number, as in chown(1).
+        assert_eq!(resolve("33", PASSWD, GROUP).unwrap().uid, 7);
+    }
+
+    #[test]
+    fn a_group_that_is_asked_for_is_the_only_one() {
+        assert_eq!(resolve("user:wheel", PASSWD, GROUP).unwrap().groups, vec![10]);
+        assert_eq!(resolve("5:6", PASSWD, GROUP).unwrap(), User { uid: 5, gid: 6, groups: vec![6], account: None });
+    }
+
+    #[test]
+    fn who_is_unknown_is_named() {
+        assert!(resolve("nobody", PASSWD, GROUP).unwrap_err().contains("'nobody'"));
+        assert!(resolve("user:nogroup", PASSWD, GROUP).unwrap_err().contains("'nogroup'"));
+        assert!(resolve("4294967295", PASSWD, GROUP).is_err());
+        assert!(resolve("", PASSWD, GROUP).is_err());
+        assert!(resolve("-1", PASSWD, GROUP).is_err());
+    }
+}
