@@ -1,6 +1,6 @@
-import { defineConfig } from 'tsup'
+import type { Options } from 'tsup'
 
-export default defineConfig({
+const options: Options = {
   entry: { index: 'src/index.ts', testing: 'src/testing/index.ts', cli: 'src/cli/main.ts' },
   format: 'esm',
   target: 'node20',
@@ -10,4 +10,6 @@ export default defineConfig({
   sourcemap: true,
   splitting: true,
   clean: true,
-})
+}
+
+export default options

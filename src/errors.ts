@@ -73,6 +73,13 @@ export class WarmcellError extends Error {
   }
 }
 
+/** Names the sandbox in an error from a room that does not know of sandboxes. Returns the same error. */
+export function attributed<E>(error: E, sandboxId: string): E {
+  if (WarmcellError.is(error) && error.sandboxId === undefined)
+    Object.defineProperty(error, 'sandboxId', { value: sandboxId, enumerable: true })
+  return error
+}
+
 /** A file in the guest could not be read or written; `errno` is the guest's own word for why, such as `ENOSPC`. */
 export class FileError extends WarmcellError {
   readonly path: string

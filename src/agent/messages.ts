@@ -73,7 +73,7 @@ const rules: Readonly<Record<Message['type'], MessageRule>> = {
   Attach: { code: 0x03, towards: 'guest', fields: { process: number(1, 0, 0xffff_ffff), channel: number(2, 1, 2) } },
   Signal: { code: 0x04, towards: 'guest', fields: { signal: number(1, 1, 64) } },
   Terminate: { code: 0x05, towards: 'guest', fields: { graceMs: number(1) } },
-  WriteFile: { code: 0x06, towards: 'guest', fields: { path: text(1, { pattern: /^\// }), mode: number(2), user: text(3) } },
+  WriteFile: { code: 0x06, towards: 'guest', fields: { path: text(1, { min: 1 }), mode: number(2), user: text(3) } },
   Welcome: {
     code: 0x81,
     towards: 'host',

@@ -40,7 +40,7 @@ export class Machine {
     })
     void vm.ended.then(({ exitCode, signal }) => this.#crash(`its process ended with ${signal ?? `exit code ${exitCode}`}`))
     void connection.ended.then((error) => {
-      if (error !== undefined) this.#crash(error.message, error)
+      if (error !== undefined) this.#crash(error.message.replace(/\.$/, ''), error)
     })
   }
 
@@ -82,6 +82,9 @@ export class Machine {
 
   /** The console is read last: what the guest printed while it went down explains the crash. */
   #endOf(cause: EndCause): MachineEnd {
-    return cause.kind === 'destroyed' ? cause : { ...cause, consoleTail: this.#vm.consoleTail() }
+    if (cause.kind === 'destroyed') return cause
+    const consoleTail = this.#vm.consoleTail()
+    const panic = /Kernel panic[^\n]*/.exec(consoleTail)?.[0]
+    return { ...cause, detail: panic ?? cause.detail, consoleTail }
   }
 }

@@ -85,7 +85,7 @@ export function assertCreateOptions(options: CreateSandboxOptions): void {
  * @throws `INVALID_ARGUMENT` when the variable says something else.
  */
 export function wantedIsolation(options: PoolOptions = {}): Isolation {
-  const wanted = options.isolation ?? process.env.WARMCELL_ISOLATION ?? 'hardware'
+  const wanted = options.isolation ?? (process.env.WARMCELL_ISOLATION || 'hardware')
   if (wanted === 'hardware' || wanted === 'emulated') return wanted
   throw new WarmcellError('INVALID_ARGUMENT', `WARMCELL_ISOLATION is '${wanted}'.`, {
     hint: "Set it to 'hardware' or 'emulated'.",

@@ -1,10 +1,11 @@
 /** Who gets a sandbox, and when. */
 
 import { randomBytes } from 'node:crypto'
-import { posix } from 'node:path'
+import { setMaxListeners } from 'node:events'
 import PQueue from 'p-queue'
 import { Emitter } from '../common/emitter.ts'
-import { type DestroyReason, WarmcellError } from '../errors.ts'
+import { guestPath } from '../common/guest-path.ts'
+import { attributed, type DestroyReason, WarmcellError } from '../errors.ts'
 import type { Isolation } from '../hypervisor/index.ts'
 import type { Machine } from '../machine/index.ts'
 import { type Sandbox, type SandboxInfo, TenantSandbox } from '../sandbox/index.ts'
@@ -89,6 +90,8 @@ export class MachinePool extends Emitter<PoolEvents> implements Pool {
     this.#parts = parts
     this.#budget = new Budget(parts.budget)
     this.#boots = new PQueue({ concurrency: parts.bootsAtOnceMax })
+    // Every create under way listens to it: many are no leak.
+    setMaxListeners(0, this.#closing.signal)
   }
 
   async createSandbox(given: CreateSandboxOptions = {}): Promise<Sandbox> {
@@ -216,7 +219,7 @@ export class MachinePool extends Emitter<PoolEvents> implements Pool {
     try {
       for (const [path, content] of Object.entries(files)) {
         const data = typeof content === 'string' ? Buffer.from(content) : content
-        await machine.connection.writeFile(posix.resolve(cwd || '/', path), data, {
+        await machine.connection.writeFile(guestPath(cwd, path), data, {
           mode: fileMode,
           user,
           ...(signal && { signal }),
@@ -226,7 +229,7 @@ export class MachinePool extends Emitter<PoolEvents> implements Pool {
       if (!this.#accepting) throw closedError()
     } catch (error) {
       await machine.destroy()
-      throw error
+      throw attributed(error, machine.id)
     }
   }
 

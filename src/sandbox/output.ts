@@ -6,7 +6,7 @@ import { RetainedBytes, wholeCharactersEnd } from '../common/retained.ts'
 export type OutputStream = 'stdout' | 'stderr'
 
 /** How much of each of stdout, stderr and their interleaving is kept for the result, in bytes, when the caller says nothing. */
-export const bufferBytesDefault = 10 * 1_024 * 1_024
+export const bufferBytesDefault: number = 10 * 1_024 * 1_024
 
 /** The retained part of both streams, and of the two as they arrived. */
 export class OutputRecord {

@@ -1,9 +1,9 @@
 /** What a tenant does with one microVM, from the moment it is theirs until it is gone. */
 
-import { posix } from 'node:path'
 import { Emitter } from '../common/emitter.ts'
+import { guestPath } from '../common/guest-path.ts'
 import { assertValid, durationMs } from '../common/validate.ts'
-import { type DestroyReason, SandboxGoneError, WarmcellError } from '../errors.ts'
+import { attributed, type DestroyReason, SandboxGoneError, WarmcellError } from '../errors.ts'
 import type { Isolation } from '../hypervisor/index.ts'
 import type { Machine, MachineEnd } from '../machine/index.ts'
 import { runToEnd, textCallbacks } from './exec.ts'
@@ -184,7 +184,7 @@ export class TenantSandbox extends Emitter<SandboxEvents> implements Sandbox {
         {
           arguments: typeof command === 'string' ? ['/bin/sh', '-c', command] : command,
           environment: definedOnly({ ...this.#binding.env, ...options.env }),
-          cwd: options.cwd === undefined ? this.#binding.cwd : posix.resolve(this.#binding.cwd || '/', options.cwd),
+          cwd: guestPath(this.#binding.cwd, options.cwd ?? ''),
           user: options.user ?? this.#binding.user,
           stdin: options.stdin ?? 'closed',
         },
@@ -200,10 +200,11 @@ export class TenantSandbox extends Emitter<SandboxEvents> implements Sandbox {
 
   /** The caller's view of a failure: an unreachable guest whose microVM has ended is a sandbox that is gone. */
   async #explain(error: unknown): Promise<unknown> {
-    if (!WarmcellError.is(error) || (error.code !== 'GUEST_UNREACHABLE' && error.code !== 'PROTOCOL')) return error
+    if (!WarmcellError.is(error) || (error.code !== 'GUEST_UNREACHABLE' && error.code !== 'PROTOCOL'))
+      return attributed(error, this.id)
     const evidence = new Promise<void>((resolve) => setTimeout(resolve, evidenceMs).unref())
     await Promise.race([this.#machine.ended, evidence])
-    return this.#gone(error) ?? error
+    return this.#gone(error) ?? attributed(error, this.id)
   }
 
   #assertRunning(): void {

@@ -1,6 +1,5 @@
 /** The QEMU Machine Protocol: one JSON object a line, commands answered in order, events between them. */
 
-import { createInterface } from 'node:readline'
 import type { Duplex } from 'node:stream'
 import { WarmcellError } from '../../errors.ts'
 
@@ -16,6 +15,9 @@ interface Waiter {
   reject(error: WarmcellError): void
 }
 
+/** The longest line taken from QEMU, in characters. Its answers are far shorter; a QEMU that a guest has taken over may send anything. */
+const lineCharactersMax = 1_048_576
+
 /**
  * A client for one QEMU process (https://www.qemu.org/docs/master/interop/qmp-spec.html). QEMU answers commands in the order they were
  * sent, so replies need no ids. Commands may be sent before the greeting: they wait in the socket.
@@ -23,13 +25,14 @@ interface Waiter {
 export class QmpClient {
   readonly #pipe: Duplex
   readonly #waiters: Waiter[] = []
+  #partial = ''
   #end: WarmcellError | undefined
 
   constructor(pipe: Duplex) {
     this.#pipe = pipe
     pipe.on('error', () => {})
     pipe.once('close', () => this.#fail(new WarmcellError('BOOT_FAILED', 'QEMU closed its control socket.')))
-    createInterface({ input: pipe, crlfDelay: Infinity }).on('line', (line) => this.#onLine(line))
+    pipe.on('data', (chunk: Buffer) => this.#onData(chunk))
   }
 
   /** Leaves the negotiation mode that every connection starts in; resolves once QEMU has answered. */
@@ -44,6 +47,17 @@ export class QmpClient {
       this.#waiters.push({ resolve, reject })
       this.#pipe.write(`${JSON.stringify(args === undefined ? { execute: command } : { execute: command, arguments: args })}\n`)
     })
+  }
+
+  #onData(chunk: Buffer): void {
+    const [first = '', ...more] = chunk.toString('utf8').split('\n')
+    this.#partial += first
+    for (const next of more) {
+      this.#onLine(this.#partial)
+      this.#partial = next
+    }
+    if (this.#partial.length > lineCharactersMax)
+      this.#fail(new WarmcellError('BOOT_FAILED', 'QEMU sent a line without end to its control socket.'))
   }
 
   #onLine(line: string): void {

@@ -1,0 +1,177 @@
+/** A guest that lives in this process: it speaks the real wire, and runs programs that are functions. */
+
+import { posix } from 'node:path'
+import type { Duplex } from 'node:stream'
+import { encodeMessage, type HostMessage, protocolGeneration, readMessage } from '../agent/index.ts'
+import { foreignLines } from '../common/text.ts'
+import type { VmEnd } from '../hypervisor/index.ts'
+import { MuxSession } from '../mux/index.ts'
+import { GuestProcess, type ProcessWorld } from './guest-process.ts'
+import type { FakeProgram } from './program.ts'
+
+/** What the guest was told to be. */
+export interface FakeIdentity {
+  readonly hostname: string
+  readonly machineId: string
+  readonly entropy: Uint8Array
+}
+
+type Message<T extends HostMessage['type']> = Extract<HostMessage, { type: T }>
+
+/**
+ * One fake microVM. Get it from `FakePool.guests` to see what happened in it, and to make happen to it what happens to real ones.
+ */
+export class FakeGuest {
+  /** The id of its sandbox. */
+  readonly id: string
+  /** Its files by absolute path. */
+  readonly files: Map<string, Uint8Array> = new Map()
+  /** @internal */
+  readonly ended: Promise<VmEnd>
+  readonly #pipe: Duplex
+  readonly #session: MuxSession
+  readonly #world: ProcessWorld
+  /** By the id of their control stream. Streams are read independently: a channel may be attached before its process has been started. */
+  readonly #processes = new Map<number, Promise<GuestProcess | undefined>>()
+  readonly #announcing = new Map<number, (process: GuestProcess | undefined) => void>()
+  readonly #life = new AbortController()
+  #identity: FakeIdentity | undefined
+  #console = ''
+  #pids = 0
+  #announceEnd!: (end: VmEnd) => void
+
+  /** @internal */
+  constructor(id: string, pipe: Duplex, programs: ReadonlyMap<string, FakeProgram>) {
+    this.id = id
+    this.#pipe = pipe
+    this.ended = new Promise((resolve) => {
+      this.#announceEnd = resolve
+    })
+    this.#session = new MuxSession(pipe, { role: 'server', onStream: (stream) => void this.#serve(stream) })
+    this.#world = { files: this.files, programs, signal: this.#life.signal, onViolation: () => this.#session.destroy() }
+    // A guest whose host is gone powers off.
+    void this.#session.ended.then(() => this.end({ exitCode: 0, signal: null }))
+    this.print('warmcell-agent: waiting for its host\n')
+  }
+
+  get alive(): boolean {
+    return !this.#life.signal.aborted
+  }
+
+  /** Undefined until the host has greeted it. */
+  get identity(): FakeIdentity | undefined {
+    return this.#identity
+  }
+
+  /** How many processes it has started. */
+  get processesStarted(): number {
+    return this.#pids
+  }
+
+  /** What its console shows. */
+  get consoleText(): string {
+    return foreignLines(this.#console)
+  }
+
+  /** Prints to the console, as a kernel does. */
+  print(text: string): void {
+    this.#console += text
+  }
+
+  /** Its process ends by itself, as on a kernel panic; `lastWords` go to the console before. */
+  crash(lastWords = 'Kernel panic - not syncing: crash() was called\n'): void {
+    this.print(lastWords)
+    this.end({ exitCode: 1, signal: null })
+  }
+
+  /** It neither reads nor answers from here on, and does not end. */
+  hang(): void {
+    this.#pipe.cork()
+    this.#pipe.pause()
+  }
+
+  /** Bytes onto the pipe that no agent would send. */
+  sendRaw(bytes: Uint8Array): void {
+    this.#pipe.write(bytes)
+  }
+
+  /** @internal */
+  end(end: VmEnd): void {
+    if (!this.alive) return
+    this.#life.abort(new Error('the guest has ended'))
+    this.#pipe.destroy()
+    // As with a process: its pipes close first, and its end is heard of in a later turn.
+    setImmediate(() => this.#announceEnd(end))
+  }
+
+  async #serve(stream: Duplex): Promise<void> {
+    try {
+      const message = await readMessage(stream, 'guest')
+      if (message.type === 'Hello') this.#greet(stream, message)
+      else if (this.#identity === undefined) refuse(stream, 'EACCES', 'hello', 'the handshake has not been made')
+      else if (message.type === 'Start') this.#start(stream as Duplex & { id: number }, message)
+      else if (message.type === 'Attach') await this.#attach(stream, message)
+      else if (message.type === 'WriteFile') await this.#writeFile(stream, message)
+      else refuse(stream, 'EPROTO', 'open', `${message.type} opens no stream`)
+    } catch {
+      // Reset by the host, or not what the wire allows: this stream is over.
+      stream.destroy()
+    }
+  }
+
+  #greet(stream: Duplex, { generation, hostname, machineId, entropy }: Message<'Hello'>): void {
+    if (generation !== protocolGeneration) {
+      refuse(stream, 'EPROTO', 'hello', `generation ${generation} is not spoken here`)
+      return
+    }
+    this.#identity = { hostname, machineId, entropy: Uint8Array.from(entropy) }
+    const bootId = '00000000-0000-4000-8000-000000000000'
+    stream.end(encodeMessage({ type: 'Welcome', generation, agentVersion: 'fake', kernelRelease: 'fake', bootId }))
+    stream.resume()
+  }
+
+  #start(stream: Duplex & { id: number }, start: Message<'Start'>): void {
+    const name = start.arguments[0] ?? ''
+    const program = this.#world.programs.get(posix.basename(name))
+    const process = program && new GuestProcess(stream, start, program, ++this.#pids, this.#world)
+    this.#announce(stream.id, process)
+    stream.once('close', () => this.#processes.delete(stream.id))
+    if (process === undefined) {
+      const known = [...this.#world.programs.keys()].sort().join(', ')
+      refuse(stream, 'ENOENT', 'exec', `no such program in the fake guest, which has ${known}`)
+    }
+  }
+
+  async #attach(stream: Duplex, { process: id, channel }: Message<'Attach'>): Promise<void> {
+    const process = await this.#processOf(id)
+    if (process === undefined) stream.destroy()
+    else process.attach(channel, stream)
+  }
+
+  async #writeFile(stream: Duplex, { path }: Message<'WriteFile'>): Promise<void> {
+    const chunks: Buffer[] = []
+    for await (const chunk of stream.iterator({ destroyOnReturn: false })) chunks.push(chunk as Buffer)
+    const data = Buffer.concat(chunks)
+    this.files.set(posix.normalize(path), data)
+    stream.end(encodeMessage({ type: 'Written', sizeBytes: data.length }))
+  }
+
+  #processOf(id: number): Promise<GuestProcess | undefined> {
+    const known = this.#processes.get(id)
+    if (known !== undefined) return known
+    const coming = new Promise<GuestProcess | undefined>((resolve) => this.#announcing.set(id, resolve))
+    this.#processes.set(id, coming)
+    return coming
+  }
+
+  #announce(id: number, process: GuestProcess | undefined): void {
+    void this.#processOf(id)
+    this.#announcing.get(id)?.(process)
+    this.#announcing.delete(id)
+  }
+}
+
+function refuse(stream: Duplex, errno: string, step: string, message: string): void {
+  stream.end(encodeMessage({ type: 'Failed', errno, step, message: message.slice(0, 1_000) }))
+  stream.resume()
+}

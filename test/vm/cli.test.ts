@@ -1,0 +1,110 @@
+/** The command line behaves as if the command ran here. Needs the build in dist/. */
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { eventually, vmProcesses } from './vm.ts'
+
+const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
+
+interface Outcome {
+  code: number | null
+  signal: NodeJS.Signals | null
+  stdout: string
+  stderr: string
+}
+
+function start(args: string[], env: NodeJS.ProcessEnv = { WARMCELL_ISOLATION: 'emulated' }) {
+  const child = spawn(process.execPath, [cli, ...args], { env: { ...process.env, ...env } })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk
+  })
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk
+  })
+  child.stdin.on('error', () => {})
+  const ended: Promise<Outcome> = once(child, 'close').then(([code, signal]) => ({ code, signal, stdout, stderr }))
+  return { child, ended, stdout: () => stdout }
+}
+
+function warmcell(args: string[], input = '', env?: NodeJS.ProcessEnv): Promise<Outcome> {
+  const { child, ended } = start(args, env)
+  child.stdin.end(input)
+  return ended
+}
+
+describe('warmcell run', () => {
+  it('streams both outputs, feeds stdin and exits with the command’s code', async () => {
+    const outcome = await warmcell(['run', '--', 'sh', '-c', 'cat; echo oops >&2; exit 7'], 'through the pipe\n')
+    expect(outcome).toEqual({ code: 7, signal: null, stdout: 'through the pipe\n', stderr: 'oops\n' })
+  })
+
+  it('passes options of the command on untouched, and variables in', async () => {
+    const outcome = await warmcell(
+      ['run', '--env', 'A=1', '-e', 'FROM_HERE', '--', 'sh', '-c', 'echo $A $FROM_HERE "$@"', 'x', '--env', '-q'],
+      '',
+      {
+        WARMCELL_ISOLATION: 'emulated',
+        FROM_HERE: 'here',
+      },
+    )
+    expect(outcome).toMatchObject({ code: 0, stdout: '1 here --env -q\n' })
+  })
+
+  it('forwards signals: Ctrl-C reaches the command, and nothing is left', async () => {
+    const { child, ended, stdout } = start([
+      'run',
+      '--',
+      'sh',
+      '-c',
+      'trap "echo caught; exit 9" INT; echo ready; while :; do sleep 0.1; done',
+    ])
+    expect(await eventually(() => stdout().includes('ready'), 60_000)).toBe(true)
+    child.kill('SIGINT')
+    expect(await ended).toMatchObject({ code: 9, stdout: 'ready\ncaught\n' })
+    expect(vmProcesses()).toEqual([])
+  })
+
+  it('ends cleanly when interrupted before the command runs', async () => {
+    const { child, ended } = start(['run', '--', 'true'])
+    expect(await eventually(() => vmProcesses().length > 0, 20_000)).toBe(true)
+    child.kill('SIGINT')
+    expect(await ended).toMatchObject({ code: 130 })
+    expect(vmProcesses()).toEqual([])
+  })
+
+  it('does not mind a reader that goes away', async () => {
+    const { child, ended } = start(['run', '--', 'sh', '-c', 'yes | head -n 100000; exit 3'])
+    child.stdout.once('data', () => child.stdout.destroy())
+    expect((await ended).code).toBe(3)
+  })
+
+  it('says in one line what is wrong, and exits with 125', async () => {
+    const missing = await warmcell(['run', '--', 'no-such-program'])
+    expect(missing.code).toBe(125)
+    expect(missing.stderr).toMatch(/^warmcell: .*no-such-program.*\[SPAWN_FAILED\]\n$/)
+    const template = await warmcell(['run', '--template', 'nope', '--', 'true'])
+    expect(template).toMatchObject({ code: 125, stderr: expect.stringContaining("no template 'nope'") })
+  })
+})
+
+describe('the rest', () => {
+  it('warmcell --help and --version', async () => {
+    expect(await warmcell(['--help'])).toMatchObject({ code: 0, stdout: expect.stringContaining('doctor') })
+    expect((await warmcell(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+    expect((await warmcell(['frobnicate'])).code).not.toBe(0)
+  })
+
+  it('warmcell doctor --json is a report', async () => {
+    const { code, stdout } = await warmcell(['doctor', '--json'])
+    const report = JSON.parse(stdout)
+    expect(report).toMatchObject({
+      ok: true,
+      checks: expect.arrayContaining([expect.objectContaining({ name: 'hypervisor', status: 'pass' })]),
+    })
+    expect(code).toBe(0)
+  })
+})

@@ -1,0 +1,79 @@
+/** A sandbox ends when and only when it should, and nothing of it is left. */
+
+import { describe, expect, it } from 'vitest'
+import type { DestroyReason, SandboxGoneError } from '../../src/index.ts'
+import { eventually, poolOfThisFile, vmProcesses } from './vm.ts'
+
+const pool = poolOfThisFile()
+
+describe('creating', () => {
+  it('works for ten at once', async () => {
+    const sandboxes = await Promise.all(Array.from({ length: 10 }, (_, i) => pool().createSandbox({ tenant: `t${i}` })))
+    const answers = await Promise.all(sandboxes.map((sandbox) => sandbox.exec(['hostname'])))
+    expect(answers.map(({ stdout }) => stdout.trim())).toEqual(sandboxes.map(({ id }) => id))
+    await Promise.all(sandboxes.map((sandbox) => sandbox.destroy()))
+    expect(vmProcesses().filter((pid) => sandboxes.some(({ id }) => vmProcesses(id).includes(pid)))).toEqual([])
+  })
+
+  it('leaves nothing when it is given up on the way', async () => {
+    const reason = new Error('changed my mind')
+    for (const ms of [0, 40, 400]) {
+      const controller = new AbortController()
+      const creating = pool().createSandbox({ signal: controller.signal })
+      setTimeout(() => controller.abort(reason), ms)
+      await expect(creating).rejects.toBe(reason)
+    }
+    expect(pool().stats()).toMatchObject({ booting: 0, waiting: 0, assigned: 0 })
+    expect(await eventually(() => vmProcesses().length === 0, 2_000)).toBe(true)
+  })
+})
+
+describe('ending', () => {
+  it('by destroy: calls in flight and calls after it reject at once, and the process is gone', async () => {
+    const sandbox = await pool().createSandbox()
+    const running = sandbox.exec('sleep 300').catch((error: unknown) => error)
+    await sandbox.exec('true')
+    await Promise.all(Array.from({ length: 10 }, () => sandbox.destroy()))
+    expect(vmProcesses(sandbox.id)).toEqual([])
+    expect(await running).toMatchObject({ code: 'SANDBOX_GONE', reason: 'requested' })
+    await expect(sandbox.exec('true')).rejects.toMatchObject({ code: 'SANDBOX_GONE', reason: 'requested' })
+    expect(sandbox.state).toBe('destroyed')
+    expect(pool().getSandbox(sandbox.id)).toBeUndefined()
+  })
+
+  it.each<[DestroyReason, object]>([
+    ['timeout', { timeoutMs: 400 }],
+    ['idle', { idleTimeoutMs: 400 }],
+  ])('by %s', async (reason, options) => {
+    const sandbox = await pool().createSandbox(options)
+    const ended = await new Promise<DestroyReason>((resolve) => sandbox.once('destroyed', resolve))
+    expect(ended).toBe(reason)
+    expect(vmProcesses(sandbox.id)).toEqual([])
+  })
+
+  it.each([
+    ['a kernel panic', 'echo c > /proc/sysrq-trigger', 'Kernel panic'],
+    ['a reboot', 'busybox reboot -f', undefined],
+    ['a halt', 'busybox halt -f', undefined],
+  ])('by %s is a crash that is said with the console’s tail', async (_name, command, words) => {
+    const sandbox = await pool().createSandbox()
+    const ended = new Promise<DestroyReason>((resolve) => sandbox.once('destroyed', resolve))
+    await sandbox.exec(command, { user: 'root' }).catch(() => {})
+    expect(await ended).toBe('crash')
+    expect(vmProcesses(sandbox.id)).toEqual([])
+    expect(sandbox.state).toBe('crashed')
+    const error = (await sandbox.exec('true').catch((thrown: unknown) => thrown)) as SandboxGoneError
+    expect(error).toMatchObject({ code: 'SANDBOX_GONE', reason: 'crash' })
+    if (words !== undefined) expect(error.message).toContain(words)
+    if (words !== undefined) expect(error.consoleTail).toContain(words)
+  })
+
+  it('by its process being killed rejects what is in flight, and is counted', async () => {
+    const sandbox = await pool().createSandbox()
+    const running = sandbox.exec('sleep 300').catch((error: unknown) => error)
+    await sandbox.exec('true')
+    for (const pid of vmProcesses(sandbox.id)) process.kill(pid, 'SIGKILL')
+    expect(await running).toMatchObject({ code: 'SANDBOX_GONE', reason: 'crash' })
+    expect(pool().stats().assigned).toBe(0)
+  })
+})
