@@ -164,17 +164,30 @@ export class MuxStream extends Duplex {
     this.#grant()
   }
 
-  /** Puts the next frame into the batch. True when another could follow at once. @internal */
+  /**
+   * Puts the next frame into the batch. True when another could follow at once.
+   *
+   * The end is a frame of its own, never a flag on data: widespread readers take the flag before the data, and lose it. @internal
+   */
   fill(batch: FrameBatch): boolean {
     const bytes = nextFrameBytes(this.#outgoingBytes, this.#sendCredit)
-    const fin = this.#heldFinal !== undefined && bytes === this.#outgoingBytes
-    if (bytes === 0 && !fin && this.#openFlag === 0) return false
-    batch.header(bytes > 0 ? FrameType.data : FrameType.window, this.#openFlag | (fin ? FrameFlag.fin : 0), this.id, bytes)
-    this.#openFlag = 0
-    this.#dequeue(batch, bytes)
+    const ends = this.#heldFinal !== undefined && bytes === this.#outgoingBytes
+    if (bytes > 0) {
+      batch.header(FrameType.data, this.#takeOpenFlag(), this.id, bytes)
+      this.#dequeue(batch, bytes)
+    }
+    if (ends) batch.header(FrameType.window, this.#takeOpenFlag() | FrameFlag.fin, this.id, 0)
+    else if (this.#openFlag !== 0) batch.header(FrameType.window, this.#takeOpenFlag(), this.id, 0)
     this.#releaseWrite()
-    if (fin) this.#finish()
+    if (ends) this.#finish()
     return this.#outgoingBytes > 0 && this.#sendCredit > 0
+  }
+
+  /** SYN or ACK go with the first frame, whichever that is. */
+  #takeOpenFlag(): number {
+    const flag = this.#openFlag
+    this.#openFlag = 0
+    return flag
   }
 
   #enqueue(chunk: Uint8Array): void {
@@ -231,9 +244,7 @@ export class MuxStream extends Duplex {
     if (bytes === 0) return
     this.#pushedSinceGrant -= bytes
     this.#receiveCredit += bytes
-    const flags = this.#openFlag
-    this.#openFlag = 0
-    this.#host.grant(this, bytes, flags)
+    this.#host.grant(this, bytes, this.#takeOpenFlag())
   }
 }
 
