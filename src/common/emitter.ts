@@ -5,32 +5,46 @@ import { EventEmitter } from 'eventemitter3'
 /** Events by name, each with the arguments its listeners get. */
 type EventMap<Events> = { [K in keyof Events]: unknown[] }
 
+type Listener = (...args: unknown[]) => void
+
 export class Emitter<Events extends EventMap<Events>> {
   readonly #listeners = new EventEmitter()
+  /** Each listener in its guard; the same one always in the same, so that it can be taken off again. */
+  readonly #guards = new WeakMap<object, Listener>()
 
   on<K extends keyof Events & string>(event: K, listener: (...args: Events[K]) => void): this {
-    this.#listeners.on(event, listener as (...args: unknown[]) => void)
+    this.#listeners.on(event, this.#guarded(listener))
     return this
   }
 
   off<K extends keyof Events & string>(event: K, listener: (...args: Events[K]) => void): this {
-    this.#listeners.off(event, listener as (...args: unknown[]) => void)
+    this.#listeners.off(event, this.#guarded(listener))
     return this
   }
 
   once<K extends keyof Events & string>(event: K, listener: (...args: Events[K]) => void): this {
-    this.#listeners.once(event, listener as (...args: unknown[]) => void)
+    this.#listeners.once(event, this.#guarded(listener))
     return this
   }
 
-  /** A listener that throws is its owner's bug: it surfaces as an uncaught exception, and nothing here stops for it. */
   protected announce<K extends keyof Events & string>(event: K, ...args: Events[K]): void {
-    try {
-      this.#listeners.emit(event, ...args)
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error
-      })
+    this.#listeners.emit(event, ...args)
+  }
+
+  /** A listener that throws is its owner's bug: it surfaces as an uncaught exception, and nobody else goes without the event for it. */
+  #guarded<K extends keyof Events>(listener: (...args: Events[K]) => void): Listener {
+    const known = this.#guards.get(listener)
+    if (known !== undefined) return known
+    const guard: Listener = (...args) => {
+      try {
+        listener(...(args as Events[K]))
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error
+        })
+      }
     }
+    this.#guards.set(listener, guard)
+    return guard
   }
 }

@@ -34,9 +34,13 @@ export async function bootMachine(hypervisor: Hypervisor, spec: VmSpec, options:
   const cleanup = new Cleanup()
   let vm: Vm | undefined
   try {
-    vm = await step('start the hypervisor', hypervisorDeadlineMs, signal, (inner) => hypervisor.start(spec, inner))
+    vm = await step('start the hypervisor', hypervisorDeadlineMs, signal, (inner) => {
+      const starting = hypervisor.start(spec, inner)
+      // Also one that was given up: it may still come, and its process may not have ended.
+      cleanup.defer(() => starting.then(async (late) => void (await late.kill())).catch(() => {}))
+      return starting
+    })
     const started = vm
-    cleanup.defer(async () => void (await started.kill()))
     const connection = new AgentConnection(started.agentPipe)
     cleanup.defer(() => connection.close())
     await step('boot the guest and greet its agent', deadlineMs, signal, (inner) =>

@@ -7,20 +7,28 @@ import type { OutputStream } from './output.ts'
 import type { SandboxProcess } from './process.ts'
 import { CommandExitError, type ExecResult } from './result.ts'
 
+/** Text as it comes; `flush` hands on what is left at the end, the beginning of a character that was never finished. */
+export interface TextCallbacks {
+  readonly onOutput: (stream: OutputStream, data: Uint8Array) => void
+  readonly flush: () => void
+}
+
 /** Calls `onStdout` and `onStderr` with whole characters, whatever pieces the bytes come in. */
-export function textCallbacks({
-  onStdout,
-  onStderr,
-}: ExecOptions): ((stream: OutputStream, data: Uint8Array) => void) | undefined {
+export function textCallbacks({ onStdout, onStderr }: ExecOptions): TextCallbacks | undefined {
   if (onStdout === undefined && onStderr === undefined) return undefined
   const sinks = { stdout: onStdout, stderr: onStderr }
   const decoders = {
     stdout: new TextDecoder('utf-8', { ignoreBOM: true }),
     stderr: new TextDecoder('utf-8', { ignoreBOM: true }),
   }
-  return (stream, data) => {
-    const text = decoders[stream].decode(data, { stream: true })
+  const handOn = (stream: OutputStream, text: string): void => {
     if (text !== '') sinks[stream]?.(text)
+  }
+  return {
+    onOutput: (stream, data) => handOn(stream, decoders[stream].decode(data, { stream: true })),
+    flush: () => {
+      for (const stream of ['stdout', 'stderr'] as const) handOn(stream, decoders[stream].decode())
+    },
   }
 }
 
@@ -33,6 +41,7 @@ export async function runToEnd(
   command: string,
   options: ExecOptions,
   sandboxId: string,
+  text?: TextCallbacks,
 ): Promise<ExecResult> {
   const result = process.wait()
   result.catch(() => {})
@@ -53,6 +62,7 @@ export async function runToEnd(
     }
   }
   const outcome = await result
+  text?.flush()
   if (options.check === true && !outcome.ok) throw new CommandExitError(command, outcome, sandboxId)
   return outcome
 }

@@ -43,12 +43,15 @@ export class OutputRecord {
 export class ProcessOutput {
   readonly #source: Readable
   readonly #record: (data: Uint8Array) => void
+  readonly #explain: (error: unknown) => Promise<unknown>
   #reader: AsyncIterator<Uint8Array> | undefined
   #web: { stream: ReadableStream<Uint8Array>; controller: ReadableStreamDefaultController<Uint8Array> } | undefined
 
-  constructor(source: Readable, record: (data: Uint8Array) => void) {
+  /** `explain` turns a failure of the connection into the error the caller should see. */
+  constructor(source: Readable, record: (data: Uint8Array) => void, explain: (error: unknown) => Promise<unknown>) {
     this.#source = source
     this.#record = record
+    this.#explain = explain
     // A failure reaches whoever reads, and the process's own end; unheard it must not end the host.
     source.on('error', () => {})
   }
@@ -67,7 +70,7 @@ export class ProcessOutput {
             if (data === undefined) controller.close()
             else controller.enqueue(data)
           },
-          cancel: () => void this.#source.resume(),
+          cancel: () => void this.#readOn(),
         },
         { highWaterMark: 0 },
       )
@@ -79,7 +82,9 @@ export class ProcessOutput {
   /** The next chunk, recorded; undefined at the end. Calls made at once are answered in order. */
   async next(): Promise<Uint8Array | undefined> {
     this.#reader ??= this.#source[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
-    const { done, value } = await this.#reader.next()
+    const { done, value } = await this.#reader.next().catch(async (error: unknown) => {
+      throw await this.#explain(error)
+    })
     if (done === true) return undefined
     this.#record(value)
     return value
@@ -100,6 +105,12 @@ export class ProcessOutput {
       if (taken()) this.#web?.controller.enqueue(data)
     }
     await this.#sourceEnd()
+  }
+
+  /** The reader has had enough; the process has not: what still comes is recorded, so that nothing holds it back. */
+  async #readOn(): Promise<void> {
+    for (let data: Uint8Array | undefined = new Uint8Array(0); data !== undefined; )
+      data = await this.next().catch(() => undefined)
   }
 
   async #sourceEnd(): Promise<void> {

@@ -2,7 +2,7 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { GuestProcess } from '../agent/index.ts'
-import { type CallOptions, withDeadline } from '../common/deadline.ts'
+import { type CallOptions, timerMsMax, withDeadline } from '../common/deadline.ts'
 import { assertValid } from '../common/validate.ts'
 import { killGraceMsDefault, type SpawnOptions, signalSchema } from './options.ts'
 import { bufferBytesDefault, OutputRecord, type OutputStream, ProcessOutput } from './output.ts'
@@ -83,10 +83,16 @@ export class SandboxProcess implements Process {
     this.#record = record
     const recorder = (stream: OutputStream) => (data: Uint8Array) => {
       record.push(stream, data)
-      onOutput?.(stream, data)
+      try {
+        onOutput?.(stream, data)
+      } catch (reason) {
+        // A caller's callback failed. The error is the caller's to see, not the connection's, which others share.
+        this.#abort ??= { reason }
+        guest.abandon()
+      }
     }
-    this.stdoutOutput = new ProcessOutput(guest.stdout, recorder('stdout'))
-    this.stderrOutput = new ProcessOutput(guest.stderr, recorder('stderr'))
+    this.stdoutOutput = new ProcessOutput(guest.stdout, recorder('stdout'), context.explain)
+    this.stderrOutput = new ProcessOutput(guest.stderr, recorder('stderr'), context.explain)
     const disarm = this.#armKills()
     this.#ended = guest.exited
       .then((exit) => ({ ...exit, endedAt: performance.now() }))
@@ -138,10 +144,12 @@ export class SandboxProcess implements Process {
 
   async *[Symbol.asyncIterator](): AsyncIterator<OutputChunk> {
     const outputs = { stdout: this.stdoutOutput, stderr: this.stderrOutput }
-    const next = async (stream: OutputStream): Promise<{ stream: OutputStream; data: Uint8Array | undefined }> => ({
-      stream,
-      data: await outputs[stream].next(),
-    })
+    const next = (stream: OutputStream): Promise<{ stream: OutputStream; data: Uint8Array | undefined }> => {
+      const chunk = outputs[stream].next().then((data) => ({ stream, data }))
+      // A caller who leaves the loop leaves this one behind; what it fails with, `wait()` says too.
+      chunk.catch(() => {})
+      return chunk
+    }
     const waiting = new Map<OutputStream, ReturnType<typeof next>>([
       ['stdout', next('stdout')],
       ['stderr', next('stderr')],
@@ -179,6 +187,7 @@ export class SandboxProcess implements Process {
         durationMs: endedAt - this.#context.startedAt,
       }
     } catch (error) {
+      if (this.#abort !== undefined) throw this.#abort.reason
       throw await this.#context.explain(error)
     }
   }
@@ -197,10 +206,13 @@ export class SandboxProcess implements Process {
     const timer =
       timeoutMs === undefined
         ? undefined
-        : setTimeout(() => {
-            this.#timedOut = true
-            this.guest.terminate(killGraceMs)
-          }, timeoutMs)
+        : setTimeout(
+            () => {
+              this.#timedOut = true
+              this.guest.terminate(killGraceMs)
+            },
+            Math.min(timeoutMs, timerMsMax),
+          )
     return () => {
       clearTimeout(timer)
       signal?.removeEventListener('abort', onAbort)

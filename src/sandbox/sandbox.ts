@@ -123,8 +123,9 @@ export class TenantSandbox extends Emitter<SandboxEvents> implements Sandbox {
     assertValid(commandSchema, command, 'exec')
     assertValid(execSchema, options, 'exec')
     const stdin = options.stdin === undefined ? 'closed' : 'pipe'
-    const process = await this.#start(command, { ...options, stdin }, textCallbacks(options))
-    return runToEnd(process, describe(command), options, this.id)
+    const text = textCallbacks(options)
+    const process = await this.#start(command, { ...options, stdin }, text?.onOutput)
+    return runToEnd(process, describe(command), options, this.id, text)
   }
 
   async spawn(command: Command, options: SpawnOptions = {}): Promise<Process> {

@@ -1,5 +1,6 @@
 /** A guest that lives in this process: it speaks the real wire, and runs programs that are functions. */
 
+import { setMaxListeners } from 'node:events'
 import { posix } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { encodeMessage, type HostMessage, protocolGeneration, readMessage } from '../agent/index.ts'
@@ -48,6 +49,7 @@ export class FakeGuest {
       this.#announceEnd = resolve
     })
     this.#session = new MuxSession(pipe, { role: 'server', onStream: (stream) => void this.#serve(stream) })
+    setMaxListeners(0, this.#life.signal) // one for each process
     this.#world = { files: this.files, programs, signal: this.#life.signal, onViolation: () => this.#session.destroy() }
     // A guest whose host is gone powers off.
     void this.#session.ended.then(() => this.end({ exitCode: 0, signal: null }))

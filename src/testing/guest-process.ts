@@ -53,7 +53,8 @@ class Output implements FakeOutput {
     const stream = await this.#channel
     this.#ended.throwIfAborted()
     if (!stream.writable) return
-    await new Promise<void>((resolve) => stream.write(data, () => resolve()))
+    // A copy, as write(2) makes: the program may use its buffer again.
+    await new Promise<void>((resolve) => stream.write(typeof data === 'string' ? data : Buffer.from(data), () => resolve()))
   }
 
   /** Resolves when what was printed has been handed over; at once when nothing was. */

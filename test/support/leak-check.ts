@@ -1,0 +1,59 @@
+/**
+ * Runs around every test: nothing that a test started may be there when it is over. (Unhandled rejections and uncaught exceptions fail
+ * the run by vitest's own rule.)
+ */
+
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest'
+import { assertNothingLeft, type Inventory, takeInventory } from './inventory.ts'
+
+/** What security.md promises, in milliseconds: said when it is missed, for a busy machine can be the cause. */
+const blockedMsPromised = 200
+
+/** What no busy machine explains. */
+const blockedMsMax = 5_000
+
+const delays = monitorEventLoopDelay({ resolution: 20 })
+const stateHome = mkdtempSync(join(tmpdir(), 'warmcell-test-state-'))
+process.env.XDG_STATE_HOME = stateHome
+
+let beforeFile: Inventory
+let beforeTest: Inventory
+let blockedMsWorst = 0
+
+beforeAll(() => {
+  // The first child of a process leaves the event loop's own pipe for the news of children behind.
+  spawnSync('true')
+  beforeFile = takeInventory()
+  delays.enable()
+})
+
+beforeEach(() => {
+  delays.reset()
+  beforeTest = takeInventory()
+})
+
+afterEach(async ({ task }) => {
+  await assertNothingLeft(beforeTest)
+  const blockedMs = delays.max / 1e6
+  blockedMsWorst = Math.max(blockedMsWorst, blockedMs)
+  if (blockedMs > blockedMsMax) throw new Error(`'${task.name}' blocked the event loop for ${Math.round(blockedMs)} ms`)
+})
+
+afterAll(async () => {
+  delays.disable()
+  if (blockedMsWorst > blockedMsPromised) {
+    process.stderr.write(`The event loop was blocked for ${Math.round(blockedMsWorst)} ms, more than ${blockedMsPromised}.\n`)
+  }
+  await assertNothingLeft(beforeFile)
+  // A verdict on the host's accelerator is remembered on purpose.
+  const files = readdirSync(stateHome, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name !== 'probe.json')
+    .map((entry) => join(entry.parentPath, entry.name))
+  rmSync(stateHome, { recursive: true })
+  if (files.length > 0) throw new Error(`Left in the state directory: ${files.join(', ')}`)
+})
