@@ -70,7 +70,7 @@ export function readMessage<D extends Direction>(stream: Duplex, towards: D): Pr
     }
     const onReadable = (): void => {
       try {
-        for (let chunk: Buffer | null = stream.read(); chunk !== null; chunk = stream.read()) {
+        for (let chunk = readWaiting(stream); chunk !== null; chunk = readWaiting(stream)) {
           reader.push(chunk)
           const message = reader.next()
           if (message === undefined) continue
@@ -90,4 +90,9 @@ export function readMessage<D extends Direction>(stream: Duplex, towards: D): Pr
     stream.on('readable', onReadable).on('end', onEnd).on('close', onClose)
     if (stream.destroyed) onClose()
   })
+}
+
+/** Asking for exactly what waits leaves the news of the end to the next reader, who else would never hear of it. */
+function readWaiting(stream: Duplex): Buffer | null {
+  return stream.readableLength > 0 ? stream.read(stream.readableLength) : stream.read()
 }

@@ -1,0 +1,135 @@
+import { Duplex, PassThrough } from 'node:stream'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { encodeMessage, type Message, MessageReader, messageBytesMax, readMessage } from '../../src/agent/index.ts'
+import { WarmcellError } from '../../src/errors.ts'
+
+const anyGuestMessage: fc.Arbitrary<Message> = fc.oneof(
+  fc.record({ type: fc.constant('Started' as const), pid: fc.maxSafeNat() }),
+  fc.record({ type: fc.constant('Exited' as const), exitCode: fc.nat(255), signal: fc.nat(64), oomKilled: fc.nat(1) }),
+  fc.record({
+    type: fc.constant('Failed' as const),
+    errno: fc.constantFrom('ENOENT', 'EIO'),
+    step: fc.constantFrom('exec', 'cwd'),
+    message: fc.string({ unit: 'grapheme', maxLength: 200 }).filter((text) => !text.includes('\0')),
+  }),
+)
+
+function readInChunks(bytes: Buffer, places: readonly number[]): Message[] {
+  const cuts = [0, ...places.map((place) => place % (bytes.length + 1)).sort((a, b) => a - b), bytes.length]
+  const reader = new MessageReader('host')
+  const messages: Message[] = []
+  for (const [index, end] of cuts.slice(1).entries()) {
+    reader.push(bytes.subarray(cuts[index], end))
+    for (let message = reader.next(); message !== undefined; message = reader.next()) messages.push(message)
+  }
+  return messages
+}
+
+describe('the reader', () => {
+  it('gives the same messages for any chunking', () => {
+    fc.assert(
+      fc.property(fc.array(anyGuestMessage, { maxLength: 8 }), fc.array(fc.nat(), { maxLength: 20 }), (messages, places) => {
+        expect(readInChunks(Buffer.concat(messages.map(encodeMessage)), places)).toEqual(messages)
+      }),
+    )
+  })
+
+  it('throws nothing but PROTOCOL, whatever the bytes', () => {
+    const almost = fc
+      .tuple(anyGuestMessage, fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 4 }))
+      .map(([message, changes]) => {
+        const bytes = encodeMessage(message)
+        for (const [at, value] of changes) bytes[at % bytes.length] = value
+        return bytes
+      })
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(almost, fc.uint8Array({ maxLength: 40 })), { maxLength: 5 }),
+        fc.array(fc.nat(), { maxLength: 5 }),
+        (parts, places) => {
+          try {
+            readInChunks(Buffer.concat(parts), places)
+          } catch (error) {
+            expect(error).toBeInstanceOf(WarmcellError)
+            expect(error).toMatchObject({ code: 'PROTOCOL' })
+          }
+        },
+      ),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('refuses a size before it keeps a byte of the message', () => {
+    const reader = new MessageReader('host')
+    const length = Buffer.alloc(4)
+    length.writeUInt32BE(messageBytesMax.host + 1)
+    reader.push(length)
+    expect(() => reader.next()).toThrow(
+      expect.objectContaining({ code: 'PROTOCOL', message: expect.stringContaining('65537 bytes') }),
+    )
+  })
+
+  it('makes no property that the table does not name', () => {
+    // Tags are numbers and names come from the table: a message cannot reach a prototype, whatever it carries.
+    const [message] = readInChunks(
+      encodeMessage({ type: 'Failed', errno: '__proto__', step: 'constructor', message: '{"__proto__":1}' }),
+      [],
+    )
+    expect(Object.keys(message ?? {})).toEqual(['type', 'errno', 'step', 'message'])
+    expect(Object.getPrototypeOf(message)).toBe(Object.prototype)
+    expect(({} as Record<string, unknown>).errno).toBeUndefined()
+  })
+})
+
+describe('the first message of a stream', () => {
+  it('is read, and what follows stays for the next reader', async () => {
+    const stream = new PassThrough()
+    const bytes = Buffer.concat([encodeMessage({ type: 'Attach', process: 3, channel: 1 }), Buffer.from('then raw bytes')])
+    stream.write(bytes.subarray(0, 3))
+    stream.write(bytes.subarray(3, 20))
+    stream.end(bytes.subarray(20))
+    expect(await readMessage(stream, 'guest')).toEqual({ type: 'Attach', process: 3, channel: 1 })
+    const rest: Buffer[] = []
+    stream.on('data', (chunk: Buffer) => rest.push(chunk))
+    await new Promise((resolve) => stream.on('end', resolve))
+    expect(Buffer.concat(rest).toString()).toBe('then raw bytes')
+  })
+
+  it('that never becomes whole rejects when the stream ends or is destroyed', async () => {
+    const half = new PassThrough()
+    half.end(encodeMessage({ type: 'Started', pid: 1 }).subarray(0, 9))
+    await expect(readMessage(half, 'host')).rejects.toMatchObject({ code: 'PROTOCOL' })
+    const broken = new Duplex({ read() {}, write() {} })
+    broken.on('error', () => {})
+    const reading = readMessage(broken, 'host')
+    broken.destroy(new Error('the reason'))
+    await expect(reading).rejects.toThrow('the reason')
+    await expect(readMessage(broken, 'host')).rejects.toThrow('the reason')
+  })
+})
+
+describe('what cannot be sent is refused before it is', () => {
+  it.each<[string, Message]>([
+    [
+      '31 bytes of entropy',
+      { type: 'Hello', generation: 1, entropy: new Uint8Array(31), wallClockNs: 1n, hostname: 'a', machineId: 'f'.repeat(32) },
+    ],
+    [
+      'a machine id that is none',
+      { type: 'Hello', generation: 1, entropy: new Uint8Array(32), wallClockNs: 1n, hostname: 'a', machineId: 'f' },
+    ],
+    [
+      'a clock before 1970',
+      { type: 'Hello', generation: 1, entropy: new Uint8Array(32), wallClockNs: -1n, hostname: 'a', machineId: 'f'.repeat(32) },
+    ],
+    ['signal 65', { type: 'Signal', signal: 65 }],
+    ['half a signal', { type: 'Signal', signal: 1.5 }],
+    ['no number', { type: 'Terminate', graceMs: Number.NaN }],
+    ['no path', { type: 'WriteFile', path: '', mode: 0o644, user: 'root' }],
+    ['a NUL in a path', { type: 'WriteFile', path: '/etc/motd\0', mode: 0o644, user: 'root' }],
+    ['more than 1 MiB', { type: 'WriteFile', path: `/${'x'.repeat(1_048_576)}`, mode: 0o644, user: 'root' }],
+  ])('%s', (_name, message) => {
+    expect(() => encodeMessage(message)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
+  })
+})

@@ -1,0 +1,98 @@
+import { expect, it } from 'vitest'
+import { encodeMessage, type GuestMessage, type HostMessage } from '../../src/agent/index.ts'
+import type { MuxStream } from '../../src/mux/index.ts'
+import { talkTo } from './talking.ts'
+
+const owner = { mode: 0o640, user: 'root' }
+
+/** Takes the whole file, then answers. */
+function taking(
+  answer: (data: Buffer) => GuestMessage,
+  note?: (message: HostMessage, data: Buffer) => void,
+): Parameters<typeof talkTo>[0] {
+  return {
+    onWriteFile: (message, stream: MuxStream) => {
+      const chunks: Buffer[] = []
+      stream.on('data', (chunk: Buffer) => chunks.push(chunk))
+      stream.on('end', () => {
+        const data = Buffer.concat(chunks)
+        note?.(message, data)
+        stream.end(encodeMessage(answer(data)))
+      })
+    },
+  }
+}
+
+it.each([0, 1, 65_536, 3_000_000])('%i bytes arrive whole', async (size) => {
+  const files: Array<[HostMessage, Buffer]> = []
+  const { connection, guest } = await talkTo(
+    taking(
+      (data) => ({ type: 'Written', sizeBytes: data.length }),
+      (message, data) => void files.push([message, data]),
+    ),
+  )
+  const data = Buffer.alloc(size, 'warmcell ')
+  await connection.writeFile('/etc/motd', new Uint8Array(data), owner)
+  expect(files).toHaveLength(1)
+  expect(files[0]?.[0]).toEqual({ type: 'WriteFile', path: '/etc/motd', mode: 0o640, user: 'root' })
+  expect(files[0]?.[1].equals(data)).toBe(true)
+  await connection.ping()
+  expect(guest.streamCount).toBe(0)
+  connection.close()
+})
+
+it('a full disk is a FileError with its errno, and stops the sending', async () => {
+  const { connection, guest } = await talkTo({
+    onWriteFile: (_message, stream) =>
+      void stream.end(encodeMessage({ type: 'Failed', errno: 'ENOSPC', step: 'write', message: 'no space left' })),
+  })
+  await expect(connection.writeFile('/big', Buffer.alloc(8_000_000), owner)).rejects.toMatchObject({
+    code: 'FILE',
+    errno: 'ENOSPC',
+    path: '/big',
+    message: expect.stringContaining('no space left'),
+  })
+  await connection.ping()
+  expect(guest.streamCount).toBe(0)
+  connection.close()
+})
+
+it('another size written than sent is not believed', async () => {
+  const { connection } = await talkTo(taking((data) => ({ type: 'Written', sizeBytes: data.length - 1 })))
+  await expect(connection.writeFile('/a', Buffer.from('abc'), owner)).rejects.toMatchObject({ code: 'PROTOCOL' })
+  expect(await connection.ended).toMatchObject({ code: 'PROTOCOL' })
+})
+
+it('a write that is given up is reset, so that it leaves nothing in the guest', async () => {
+  let reset = false
+  const { connection, guest } = await talkTo({ onWriteFile: (_message, stream) => void stream.on('close', () => (reset = true)) })
+  await expect(connection.writeFile('/a', Buffer.alloc(2_000_000), { ...owner, timeoutMs: 20 })).rejects.toMatchObject({
+    code: 'TIMEOUT',
+  })
+  await connection.ping()
+  expect(reset).toBe(true)
+  expect(guest.streamCount).toBe(0)
+  connection.close()
+})
+
+it('a bad path is refused before anything is sent', async () => {
+  const { connection } = await talkTo({})
+  await expect(connection.writeFile('', Buffer.alloc(0), owner)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+  await expect(connection.writeFile('/a\0', Buffer.alloc(0), owner)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+  connection.close()
+})
+
+it('many files at once all arrive', async () => {
+  let arrived = 0
+  const { connection } = await talkTo(
+    taking(
+      (data) => ({ type: 'Written', sizeBytes: data.length }),
+      () => void arrived++,
+    ),
+  )
+  await Promise.all(
+    Array.from({ length: 300 }, (_, index) => connection.writeFile(`/f${index}`, Buffer.alloc(1000, index), owner)),
+  )
+  expect(arrived).toBe(300)
+  connection.close()
+})
