@@ -19,7 +19,7 @@ mod number {
     pub const IOCTL: usize = 16; pub const GETPID: usize = 39; pub const SOCKET: usize = 41; pub const CLONE: usize = 56;
     pub const EXECVE: usize = 59; pub const KILL: usize = 62; pub const FCNTL: usize = 72; pub const CHDIR: usize = 80;
     pub const FCHOWN: usize = 93; pub const UMASK: usize = 95; pub const GETEUID: usize = 107; pub const SETSID: usize = 112;
-    pub const SETGROUPS: usize = 116; pub const SETRESUID: usize = 117; pub const SETRESGID: usize = 119;
+    pub const SETGROUPS: usize = 116; pub const SETPRIORITY: usize = 141; pub const SETRESUID: usize = 117; pub const SETRESGID: usize = 119;
     pub const RT_SIGTIMEDWAIT: usize = 128; pub const PRCTL: usize = 157; pub const MOUNT: usize = 165; pub const UMOUNT2: usize = 166; pub const REBOOT: usize = 169;
     pub const SETHOSTNAME: usize = 170; pub const CLOCK_SETTIME: usize = 227; pub const EXIT_GROUP: usize = 231;
     pub const EPOLL_CTL: usize = 233; pub const WAITID: usize = 247; pub const MKDIRAT: usize = 258; pub const MKNODAT: usize = 259;
@@ -35,7 +35,7 @@ mod number {
     pub const IOCTL: usize = 29; pub const GETPID: usize = 172; pub const SOCKET: usize = 198; pub const CLONE: usize = 220;
     pub const EXECVE: usize = 221; pub const KILL: usize = 129; pub const FCNTL: usize = 25; pub const CHDIR: usize = 49;
     pub const FCHOWN: usize = 55; pub const UMASK: usize = 166; pub const GETEUID: usize = 175; pub const SETSID: usize = 157;
-    pub const SETGROUPS: usize = 159; pub const SETRESUID: usize = 147; pub const SETRESGID: usize = 149;
+    pub const SETGROUPS: usize = 159; pub const SETPRIORITY: usize = 140; pub const SETRESUID: usize = 147; pub const SETRESGID: usize = 149;
     pub const RT_SIGTIMEDWAIT: usize = 137; pub const PRCTL: usize = 167; pub const MOUNT: usize = 40; pub const UMOUNT2: usize = 39; pub const REBOOT: usize = 142;
     pub const SETHOSTNAME: usize = 161; pub const CLOCK_SETTIME: usize = 112; pub const EXIT_GROUP: usize = 94;
     pub const EPOLL_CTL: usize = 21; pub const WAITID: usize = 95; pub const MKDIRAT: usize = 34; pub const MKNODAT: usize = 33;
@@ -100,6 +100,16 @@ fn call(number: usize, arguments: &[usize]) -> Result<usize> {
     check(unsafe { raw(number, all) })
 }
 
+/// Again, where a stop and a continue came between.
+fn uninterrupted(number: usize, arguments: &[usize]) -> Result<usize> {
+    loop {
+        match call(number, arguments) {
+            Err(errno::EINTR) => {}
+            result => return result,
+        }
+    }
+}
+
 fn descriptor(result: Result<usize>) -> Result<OwnedFd> {
     // Safety: the kernel has just made this descriptor for us; nobody else knows it.
     result.map(|fd| unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
@@ -127,14 +137,14 @@ pub fn c_string(bytes: impl Into<Vec<u8>>) -> Result<CString> {
 pub fn read_onto(from: &impl AsRawFd, buffer: &mut Vec<u8>, max: usize) -> Result<usize> {
     buffer.reserve(max);
     let end = buffer.spare_capacity_mut().as_mut_ptr();
-    let count = call(READ, &[fd(from), end as usize, max])?;
+    let count = uninterrupted(READ, &[fd(from), end as usize, max])?;
     // Safety: `max` bytes were reserved behind the length, and the kernel has written the first `count` of them.
     unsafe { buffer.set_len(buffer.len() + count) };
     Ok(count)
 }
 
 pub fn write(to: &impl AsRawFd, bytes: &[u8]) -> Result<usize> {
-    call(WRITE, &[fd(to), bytes.as_ptr() as usize, bytes.len()])
+    uninterrupted(WRITE, &[fd(to), bytes.as_ptr() as usize, bytes.len()])
 }
 
 /// Overwrites a secret in a way the compiler cannot leave out.
@@ -246,6 +256,12 @@ pub fn kill_group(leader: i32, signal: i32) -> Result<()> {
 
 pub fn pidfd_open(pid: i32) -> Result<OwnedFd> {
     descriptor(call(PIDFD_OPEN, &[pid as usize, 0]))
+}
+
+/// From -20, the first to be served, to 19. A `pid` of 0 is the caller.
+pub fn set_niceness(pid: i32, niceness: i32) -> Result<()> {
+    const PRIO_PROCESS: usize = 0;
+    call(SETPRIORITY, &[PRIO_PROCESS, pid as usize, niceness as isize as usize]).map(drop)
 }
 
 /// The life of the tenant's init: sleep until a child dies, bury every dead child, and again. It never returns.

@@ -59,7 +59,6 @@ impl Input {
                     self.writable = false;
                     0
                 }
-                Err(errno::EINTR) => 0,
                 Err(_) => {
                     self.pipe = None;
                     waiting.len()

@@ -138,7 +138,6 @@ impl Output {
                 self.readable = false;
                 self.left = self.left.map(|_| 0);
             }
-            Err(errno::EINTR) => {}
             Err(_) => self.pipe = None,
         }
     }

@@ -53,7 +53,6 @@ impl Port {
                 self.connected = true;
                 Ok(Some(&mut self.buffer))
             }
-            Err(errno::EINTR) => Ok(None),
             Err(_) => Err(Gone),
         }
     }
@@ -68,7 +67,6 @@ impl Port {
                     out.sent(count);
                     moved = true;
                 }
-                Err(errno::EINTR) => {}
                 Err(_) if self.connected => return Err(Gone),
                 Err(_) => self.writable = false,
             }

@@ -5,6 +5,7 @@ use super::{identity, Agent, Ending};
 use crate::errno;
 use crate::message::{self, unknown, Assembler, Channel, Failed, Message, Opening, ProcessRequest, Start, WriteFile};
 use crate::tenant::files::NewFile;
+use crate::tenant::search::from_home;
 use crate::yamux::Violation;
 use std::time::Duration;
 
@@ -177,7 +178,8 @@ impl Agent {
 
     fn write_file(&mut self, id: u32, file: &WriteFile<'_>) -> Result<Role, Failed> {
         let user = self.tenant.user(file.user)?;
-        NewFile::create(&self.tenant, file.path, file.mode as u32, &user, id).map(Role::File)
+        let path = from_home(&user, file.path);
+        NewFile::create(&self.tenant, &path, file.mode as u32, &user, id).map(Role::File)
     }
 
     fn request(&mut self, id: u32, body: &[u8]) -> Result<(), Violation> {

@@ -19,12 +19,12 @@ pub fn kernel_file_systems() -> Result<(), String> {
     mount("cgroup2", CGROUPS, "cgroup2", KERNEL_OWN, "")
 }
 
-/// Puts the tenant's root together at `/tenant`. The writable layer is memory, so it is never larger than `memory_max_bytes`: a
-/// tenant that fills its disk shall meet ENOSPC, and not take the agent with it.
+/// Puts the tenant's root together at `/tenant`. The writable layer is memory, so it is never larger than three quarters of what the
+/// tenant may have: who fills the disk shall be told so by ENOSPC, and not be killed for want of memory.
 pub fn tenant_root(asked: &CommandLine, memory_max_bytes: u64) -> Result<(), String> {
     wait_for(ROOT_DISK, || Path::new(ROOT_DISK).exists().then_some(()))?;
     mount(ROOT_DISK, "/disk", &asked.rootfs, MS_RDONLY | MS_NODEV, "")?;
-    let bytes = memory_max_bytes.min(asked.disk_mib.saturating_mul(1 << 20));
+    let bytes = (memory_max_bytes / 4 * 3).min(asked.disk_mib.saturating_mul(1 << 20));
     mount("layer", "/layer", "tmpfs", MS_NODEV, &format!("mode=700,size={}", bytes))?;
     for directory in ["/layer/upper", "/layer/work"] {
         fs::create_dir(directory).map_err(|error| format!("{}: {}", directory, error))?;

@@ -91,7 +91,7 @@ impl<'a> Opening<'a> {
                 Opening::Attach { process: message.number(1)?, channel }
             }
             WRITE_FILE => Opening::WriteFile(WriteFile {
-                path: require(message.text(1)?, |path| path.starts_with('/'), "a path that is not absolute")?,
+                path: require(message.text(1)?, |path| !path.is_empty(), "an empty path")?,
                 mode: message.number(2)?,
                 user: message.text(3)?,
             }),

@@ -6,9 +6,9 @@ use std::os::unix::fs::FileExt;
 use std::os::unix::io::{AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
 
-/// Kept from the tenant, for the agent (1 MiB), the kernel's own (what it cannot charge to a process, its free-page watermarks) and
-/// files the host writes. Below this an unlimited tenant would meet the machine's limit before its own.
-pub const RESERVE_BYTES: u64 = 20 << 20;
+/// Kept from the tenant of what is free once the machine is up: for the agent (1 to 2 MiB), for what the kernel cannot charge to a
+/// process, and for its free-page watermarks. With less, the machine would run out of memory before its tenant does.
+pub const RESERVE_BYTES: u64 = 16 << 20;
 
 pub struct Cgroup {
     directory: OwnedFd,
@@ -47,8 +47,8 @@ impl Cgroup {
 /// What of the machine's memory the tenant may have.
 pub fn memory_max_bytes(meminfo: &Path) -> Result<u64, String> {
     let text = fs::read_to_string(meminfo).map_err(|error| format!("{}: {}", meminfo.display(), error))?;
-    let total = value_of("MemTotal:", &text).ok_or("no MemTotal in meminfo")? * 1024;
-    total.checked_sub(RESERVE_BYTES).filter(|&rest| rest > RESERVE_BYTES).ok_or(format!("{} bytes of memory are too few", total))
+    let free = value_of("MemAvailable:", &text).ok_or("no MemAvailable in meminfo")? * 1024;
+    free.checked_sub(RESERVE_BYTES).filter(|&rest| rest > RESERVE_BYTES).ok_or(format!("{} bytes of free memory are too few", free))
 }
 
 /// From lines of `name value`.

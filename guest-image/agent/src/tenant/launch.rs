@@ -1,6 +1,6 @@
 //! From a `Start` to a running program: everything that can be decided before the child exists.
 
-use super::search::{candidates, complete_environment, home, value_of};
+use super::search::{candidates, complete_environment, from_home, home, value_of};
 use super::users::User;
 use super::Tenant;
 use crate::errno::{self, Errno};
@@ -25,8 +25,8 @@ impl Tenant {
         let environment = complete_environment(&start.environment, &user);
         let path = value_of(&environment, "PATH").unwrap_or("");
         let directories = match start.cwd {
-            "" => vec![home(&user), "/"],
-            cwd => vec![cwd],
+            "" => vec![home(&user).to_string(), "/".to_string()],
+            cwd => vec![from_home(&user, cwd)],
         };
         let strings = |list: &[String]| list.iter().map(c_string).collect::<Result<Vec<_>, _>>();
 
@@ -52,6 +52,11 @@ impl Tenant {
             credentials: self.enclosure.as_ref().map(|_| Credentials { uid: user.uid, gid: user.gid, groups: &user.groups }),
         };
         let process = sys::spawn(&plan).map_err(|(step, error)| explain(step, error, start, path))?;
+        if self.enclosure.is_some() {
+            // The agent waits while its child becomes the program, in the tenant's group, beside whatever spins there: so it does that
+            // with the agent's precedence, and loses it here. A failure means that it has ended already.
+            let _ = sys::set_niceness(process.pid, 0);
+        }
         Ok(Launched { process, stdin, stdout, stderr })
     }
 

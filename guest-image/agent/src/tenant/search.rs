@@ -44,6 +44,14 @@ pub fn home(user: &User) -> &str {
     user.account.as_ref().map(|account| account.home.as_str()).filter(|home| home.starts_with('/')).unwrap_or("/")
 }
 
+/// A relative path starts at the user's home.
+pub fn from_home(user: &User, path: &str) -> String {
+    match path.starts_with('/') {
+        true => path.to_string(),
+        false => format!("{}/{}", home(user), path),
+    }
+}
+
 /// The value in a list of `NAME=value`.
 pub fn value_of<'a, T: AsRef<str>>(environment: &'a [T], name: &str) -> Option<&'a str> {
     environment.iter().find_map(|entry| entry.as_ref().strip_prefix(name)?.strip_prefix('='))
