@@ -58,6 +58,10 @@ const lateBound = {
   files: z.record(name, fileData).optional(),
 }
 const createSchema = z.strictObject({ ...lateBound, tenant: name.optional(), signal: abortSignal.optional() })
+const closeSchema = z.strictObject({
+  mode: z.enum(['drain', 'destroy'], { error: "expected 'drain' or 'destroy'" }).optional(),
+  timeoutMs: durationMs.optional(),
+})
 const poolSchema = z.strictObject({
   templates: z.record(name, z.unknown()).optional(),
   budget: z
@@ -72,6 +76,11 @@ const poolSchema = z.strictObject({
 /** @throws `INVALID_ARGUMENT` */
 export function assertPoolOptions(options: PoolOptions): void {
   assertValid(poolSchema, options, 'createPool')
+}
+
+/** @throws `INVALID_ARGUMENT` */
+export function assertCloseOptions(options: unknown): void {
+  assertValid(closeSchema, options, 'close')
 }
 
 /** @throws `INVALID_ARGUMENT` */

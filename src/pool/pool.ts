@@ -3,59 +3,19 @@
 import { randomBytes } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import PQueue from 'p-queue'
+import { timerMsMax } from '../common/deadline.ts'
 import { Emitter } from '../common/emitter.ts'
 import { guestPath } from '../common/guest-path.ts'
-import { attributed, type DestroyReason, WarmcellError } from '../errors.ts'
+import { attributed, WarmcellError } from '../errors.ts'
 import type { Isolation } from '../hypervisor/index.ts'
 import type { Machine } from '../machine/index.ts'
 import { type Sandbox, type SandboxInfo, TenantSandbox } from '../sandbox/index.ts'
 import type { Template } from '../template/index.ts'
 import { Budget, type BudgetLimits } from './budget.ts'
 import { Census } from './census.ts'
-import { assertCreateOptions, type CreateSandboxOptions } from './options.ts'
+import type { Pool, PoolEvents } from './contract.ts'
+import { assertCloseOptions, assertCreateOptions, type CreateSandboxOptions } from './options.ts'
 import { PoolExhaustedError, type PoolStats } from './stats.ts'
-
-export interface PoolEvents {
-  /** A sandbox was served without warm stock. */
-  miss: [SandboxInfo]
-  /** The budget had no room for a create. */
-  exhausted: [{ waiting: number }]
-  bootFailed: [WarmcellError]
-  destroyed: [SandboxInfo, DestroyReason]
-}
-
-/**
- * Makes sandboxes from templates, within a budget, and owns every one of them: closing the pool ends them all.
- *
- * @example
- * ```ts
- * await using pool = await createPool({ isolation: 'emulated' })
- * await using sandbox = await pool.createSandbox({ tenant: 'alice' })
- * console.log((await sandbox.exec(['uname', '-a'])).stdout)
- * ```
- */
-export interface Pool extends AsyncDisposable {
-  /**
-   * Resolves only once a command can run.
-   *
-   * @throws `INVALID_ARGUMENT`, `POOL_CLOSED`, `POOL_EXHAUSTED`, `BOOT_FAILED`, `IMAGE`, `FILE` (a file of `files`), or the signal's reason. Nothing is left behind.
-   */
-  createSandbox(options?: CreateSandboxOptions): Promise<Sandbox>
-  getSandbox(id: string): Sandbox | undefined
-  /** Those that have not ended, oldest first; with a filter, those that match all of it. */
-  listSandboxes(filter?: { tenant?: string; metadata?: Record<string, string> }): SandboxInfo[]
-  /** Resolves with false when there is no such sandbox (any more). */
-  destroySandbox(id: string): Promise<boolean>
-  stats(): PoolStats
-  /**
-   * 'destroy' (default) ends everything now; 'drain' takes no new work and waits until every sandbox has ended, for at most `timeoutMs`, then destroys.
-   * Idempotent; disposal destroys.
-   */
-  close(options?: { mode?: 'drain' | 'destroy'; timeoutMs?: number }): Promise<void>
-  on<K extends keyof PoolEvents>(event: K, listener: (...args: PoolEvents[K]) => void): this
-  off<K extends keyof PoolEvents>(event: K, listener: (...args: PoolEvents[K]) => void): this
-  once<K extends keyof PoolEvents>(event: K, listener: (...args: PoolEvents[K]) => void): this
-}
 
 /** What a pool is made of. */
 export interface PoolParts {
@@ -82,6 +42,8 @@ export class MachinePool extends Emitter<PoolEvents> implements Pool {
   readonly #sandboxes = new Map<string, TenantSandbox>()
   readonly #census = new Census()
   readonly #closing = new AbortController()
+  /** Creates that have not settled: what they have made so far is in no other list. */
+  readonly #creates = new Set<Promise<unknown>>()
   #closed: Promise<void> | undefined
   #accepting = true
 
@@ -102,10 +64,26 @@ export class MachinePool extends Emitter<PoolEvents> implements Pool {
     const options = withDefaults(this.#parts.defaults, given)
     const template = this.#template(options.template ?? 'base')
     const reservation = this.#reserve(template, options.tenant)
+    const creating = this.#create(template, options, reservation, startedAt)
+    this.#creates.add(creating)
     try {
-      const machine = await this.#machine(template, options)
+      return await creating
+    } finally {
+      this.#creates.delete(creating)
+    }
+  }
+
+  async #create(
+    template: Template,
+    options: CreateSandboxOptions,
+    reservation: { release: () => void },
+    startedAt: number,
+  ): Promise<Sandbox> {
+    const signal = AbortSignal.any([this.#closing.signal, ...(options.signal ? [options.signal] : [])])
+    try {
+      const machine = await this.#machine(template, options.tenant, signal)
       const binding = this.#bind(template, options)
-      await this.#writeFiles(machine, binding, options)
+      await this.#writeFiles(machine, binding, options.files, signal)
       const sandbox = new TenantSandbox(machine, { ...binding, createMs: performance.now() - startedAt })
       this.#register(sandbox, template, reservation.release)
       return sandbox
@@ -138,6 +116,7 @@ export class MachinePool extends Emitter<PoolEvents> implements Pool {
   }
 
   async close(options: { mode?: 'drain' | 'destroy'; timeoutMs?: number } = {}): Promise<void> {
+    assertCloseOptions(options)
     const { mode = 'destroy', timeoutMs } = options
     this.#accepting = false
     if (mode === 'drain') {
@@ -170,19 +149,25 @@ export class MachinePool extends Emitter<PoolEvents> implements Pool {
   }
 
   /** Boots in turn: more at once than the host has cores makes each slower and none sooner. */
-  async #machine(template: Template, { tenant, signal: givenUp }: CreateSandboxOptions): Promise<Machine> {
-    const signal = givenUp === undefined ? this.#closing.signal : AbortSignal.any([givenUp, this.#closing.signal])
+  async #machine(template: Template, tenant: string | undefined, signal: AbortSignal): Promise<Machine> {
     const id = `wc-${randomBytes(6).toString('hex')}`
     const arrived = this.#census.waits(template.name, tenant)
+    let making: Promise<Machine> | undefined
     try {
       return await this.#boots.add(
-        async () => {
+        () => {
           arrived.boots()
-          return this.#parts.makeMachine(template, id, signal)
+          making = this.#parts.makeMachine(template, id, signal)
+          return making
         },
         { signal },
       )
     } catch (error) {
+      // The queue lets go of what is aborted at once; the caller hears of it when nothing is left.
+      await making?.then(
+        (late) => late.destroy(),
+        () => {},
+      )
       if (WarmcellError.is(error) && error.code === 'BOOT_FAILED') {
         this.#census.bootFailed()
         this.announce('bootFailed', error)
@@ -214,19 +199,15 @@ export class MachinePool extends Emitter<PoolEvents> implements Pool {
   async #writeFiles(
     machine: Machine,
     { user, cwd }: { user: string; cwd: string },
-    { files = {}, signal }: CreateSandboxOptions,
+    files: CreateSandboxOptions['files'] = {},
+    signal: AbortSignal,
   ): Promise<void> {
     try {
       for (const [path, content] of Object.entries(files)) {
         const data = typeof content === 'string' ? Buffer.from(content) : content
-        await machine.connection.writeFile(guestPath(cwd, path), data, {
-          mode: fileMode,
-          user,
-          ...(signal && { signal }),
-        })
+        await machine.connection.writeFile(guestPath(cwd, path), data, { mode: fileMode, user, signal })
       }
-      signal?.throwIfAborted()
-      if (!this.#accepting) throw closedError()
+      signal.throwIfAborted()
     } catch (error) {
       await machine.destroy()
       throw attributed(error, machine.id)
@@ -248,7 +229,7 @@ export class MachinePool extends Emitter<PoolEvents> implements Pool {
   }
 
   async #drained(): Promise<void> {
-    await this.#boots.onIdle()
+    await Promise.allSettled(this.#creates)
     await Promise.all(
       [...this.#sandboxes.values()].map((sandbox) => new Promise<void>((resolve) => sandbox.once('destroyed', () => resolve()))),
     )
@@ -256,7 +237,7 @@ export class MachinePool extends Emitter<PoolEvents> implements Pool {
 
   async #destroyAll(): Promise<void> {
     this.#closing.abort(closedError())
-    await this.#boots.onIdle()
+    await Promise.allSettled(this.#creates)
     await Promise.all([...this.#sandboxes.values()].map((sandbox) => sandbox.end('pool-closed')))
   }
 }
@@ -278,7 +259,7 @@ function withDefaults(defaults: CreateSandboxOptions, given: CreateSandboxOption
 
 function after(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms)
+    const timer = setTimeout(resolve, Math.min(ms, timerMsMax))
     signal.addEventListener('abort', () => {
       clearTimeout(timer)
       resolve()

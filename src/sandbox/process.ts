@@ -73,6 +73,7 @@ export class SandboxProcess implements Process {
   #timedOut = false
   #abort: { reason: unknown } | undefined
   #detached = false
+  #disposed = false
 
   constructor(guest: GuestProcess, context: ProcessContext, onOutput?: (stream: OutputStream, data: Uint8Array) => void) {
     const { maxBufferBytes = bufferBytesDefault, retain = 'tail' } = context.options
@@ -91,8 +92,9 @@ export class SandboxProcess implements Process {
         guest.abandon()
       }
     }
-    this.stdoutOutput = new ProcessOutput(guest.stdout, recorder('stdout'), context.explain)
-    this.stderrOutput = new ProcessOutput(guest.stderr, recorder('stderr'), context.explain)
+    const explain = (error: unknown): Promise<unknown> => this.#explain(error)
+    this.stdoutOutput = new ProcessOutput(guest.stdout, recorder('stdout'), explain)
+    this.stderrOutput = new ProcessOutput(guest.stderr, recorder('stderr'), explain)
     const disarm = this.#armKills()
     this.#ended = guest.exited
       .then((exit) => ({ ...exit, endedAt: performance.now() }))
@@ -166,6 +168,7 @@ export class SandboxProcess implements Process {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#detached) return
+    this.#disposed = true
     this.guest.abandon()
     await this.#ended.catch(() => {})
   }
@@ -188,8 +191,13 @@ export class SandboxProcess implements Process {
       }
     } catch (error) {
       if (this.#abort !== undefined) throw this.#abort.reason
-      throw await this.#context.explain(error)
+      throw await this.#explain(error)
     }
+  }
+
+  /** What ended because it was disposed of needs no evidence of another cause. */
+  async #explain(error: unknown): Promise<unknown> {
+    return this.#disposed ? error : this.#context.explain(error)
   }
 
   /** The timeout and the signal given at the start end the group in the same way. Returns what disarms both. */

@@ -7,7 +7,7 @@ import { encodeMessage, type HostMessage, protocolGeneration, readMessage } from
 import { foreignLines } from '../common/text.ts'
 import type { VmEnd } from '../hypervisor/index.ts'
 import { MuxSession } from '../mux/index.ts'
-import { GuestProcess, type ProcessWorld } from './guest-process.ts'
+import { GuestProcess, homeOf, type ProcessWorld } from './guest-process.ts'
 import type { FakeProgram } from './program.ts'
 
 /** What the guest was told to be. */
@@ -150,11 +150,11 @@ export class FakeGuest {
     else process.attach(channel, stream)
   }
 
-  async #writeFile(stream: Duplex, { path }: Message<'WriteFile'>): Promise<void> {
+  async #writeFile(stream: Duplex, { path, user }: Message<'WriteFile'>): Promise<void> {
     const chunks: Buffer[] = []
     for await (const chunk of stream.iterator({ destroyOnReturn: false })) chunks.push(chunk as Buffer)
     const data = Buffer.concat(chunks)
-    this.files.set(posix.normalize(path), data)
+    this.files.set(posix.resolve(homeOf(user), path), data)
     stream.end(encodeMessage({ type: 'Written', sizeBytes: data.length }))
   }
 

@@ -1,5 +1,6 @@
 /** One process of the fake guest, by its three streams: protocol.md, chapter 3.2. */
 
+import { posix } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { encodeMessage, type HostMessage, MessageReader } from '../agent/index.ts'
 import { type SignalName, signalName } from '../sandbox/signals.ts'
@@ -111,7 +112,7 @@ export class GuestProcess {
     const process: FakeProcess = {
       argv: start.arguments,
       env: Object.fromEntries(start.environment.map((variable) => splitAt(variable, variable.indexOf('=')))),
-      cwd: start.cwd === '' ? homeOf(start.user) : start.cwd,
+      cwd: posix.resolve(homeOf(start.user), start.cwd),
       user: start.user,
       pid,
       stdin: this.#input(start.stdin === 1),
@@ -195,6 +196,7 @@ function splitAt(text: string, at: number): [string, string] {
   return [text.slice(0, at), text.slice(at + 1)]
 }
 
-function homeOf(user: string): string {
+/** Where relative paths start. */
+export function homeOf(user: string): string {
   return user === 'root' ? '/root' : '/home/user'
 }

@@ -2,8 +2,8 @@
 
 import { execFile } from 'node:child_process'
 import { constants } from 'node:fs'
-import { access, readFile } from 'node:fs/promises'
-import { delimiter, isAbsolute, join } from 'node:path'
+import { access, readFile, stat } from 'node:fs/promises'
+import { delimiter, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { WarmcellError } from '../../errors.ts'
 
@@ -51,15 +51,12 @@ export async function findQemu(): Promise<QemuBinary> {
 
 /** The full path of a program, as a shell would find it; undefined where there is none. */
 export async function findProgram(program: string): Promise<string | undefined> {
-  const candidates = isAbsolute(program)
-    ? [program]
+  const candidates = program.includes('/')
+    ? [resolve(program)]
     : (process.env.PATH ?? '').split(delimiter).map((directory) => join(directory, program))
   for (const candidate of candidates) {
-    const runs = await access(candidate, constants.X_OK).then(
-      () => true,
-      () => false,
-    )
-    if (runs) return candidate
+    const runs = access(candidate, constants.X_OK).then(() => stat(candidate))
+    if (await runs.then((found) => found.isFile()).catch(() => false)) return candidate
   }
   return undefined
 }

@@ -1,14 +1,17 @@
 /** The QEMU Machine Protocol: one JSON object a line, commands answered in order, events between them. */
 
 import type { Duplex } from 'node:stream'
+import { z } from 'zod'
+import { foreignText } from '../../common/text.ts'
 import { WarmcellError } from '../../errors.ts'
 
-interface QmpReply {
-  QMP?: { version: { qemu: { major: number; minor: number; micro: number } } }
-  event?: string
-  return?: unknown
-  error?: { class: string; desc: string }
-}
+/** Not everything QEMU says, but what is read of it: one that a guest has taken over may say anything. */
+const replySchema = z.object({
+  QMP: z.unknown().optional(),
+  event: z.unknown().optional(),
+  return: z.unknown().optional(),
+  error: z.object({ desc: z.string() }).optional(),
+})
 
 interface Waiter {
   resolve(value: unknown): void
@@ -61,17 +64,17 @@ export class QmpClient {
   }
 
   #onLine(line: string): void {
-    let reply: QmpReply
+    let reply: z.infer<typeof replySchema>
     try {
-      reply = JSON.parse(line) as QmpReply
+      reply = replySchema.parse(JSON.parse(line))
     } catch (cause) {
-      this.#fail(new WarmcellError('BOOT_FAILED', 'QEMU wrote something that is not JSON to its control socket.', { cause }))
+      this.#fail(new WarmcellError('BOOT_FAILED', 'QEMU wrote something that is not QMP to its control socket.', { cause }))
       return
     }
     if (reply.QMP !== undefined || reply.event !== undefined) return
     const waiter = this.#waiters.shift()
     if (reply.error === undefined) waiter?.resolve(reply.return)
-    else waiter?.reject(new WarmcellError('BOOT_FAILED', `QEMU refused a command: ${reply.error.desc}`))
+    else waiter?.reject(new WarmcellError('BOOT_FAILED', `QEMU refused a command: ${foreignText(reply.error.desc)}`))
   }
 
   #fail(error: WarmcellError): void {
