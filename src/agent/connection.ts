@@ -19,7 +19,7 @@ export const protocolGeneration = 1
 export const processesAtOnceMax = 80
 
 /** Files written at once. More are not faster: they share one pipe. */
-export const filesAtOnceMax = 8
+const filesAtOnceMax = 8
 
 /** What makes a microVM itself and no other clone of its template. */
 export interface Identity {

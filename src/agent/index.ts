@@ -2,21 +2,18 @@
 
 export {
   AgentConnection,
-  filesAtOnceMax,
   type Identity,
   processesAtOnceMax,
   protocolGeneration,
-  type Welcome,
 } from './connection.ts'
 export {
   type Direction,
-  decodeMessage,
   encodeMessage,
   type GuestMessage,
   type HostMessage,
   type Message,
   messageBytesMax,
 } from './messages.ts'
-export type { GuestExit, GuestProcess, ProcessSpec } from './process.ts'
+export type { GuestProcess, ProcessSpec } from './process.ts'
 export { MessageReader, readMessage } from './reader.ts'
 export { argumentBytesMax } from './start.ts'

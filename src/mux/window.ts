@@ -4,13 +4,13 @@
 export const windowBytes = 262_144
 
 /** Credit above this is a violation (2³¹ − 1): a number that grows without end is a fault, and must not become one of ours. */
-export const windowBytesMax = 2_147_483_647
+const windowBytesMax = 2_147_483_647
 
 /** The most data in one frame, so that streams share the pipe. Also about where larger writes stop being faster. */
 export const frameBytesMax = 65_536
 
 /** Credit is granted in lumps of at least half a window: small grants make small frames, and every frame wakes the guest. */
-export const grantBytesMin: number = windowBytes / 2
+const grantBytesMin = windowBytes / 2
 
 /** The credit that is left after `bytes` have come, or undefined when they were more than was granted. */
 export function afterReceiving(credit: number, bytes: number): number | undefined {

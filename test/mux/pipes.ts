@@ -5,9 +5,16 @@ import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Duplex, duplexPair } from 'node:stream'
-import { onTestFinished } from 'vitest'
+import { afterEach } from 'vitest'
 
-/** Both ends are destroyed when the test has finished. */
+const open = new Set<Duplex>()
+
+/** Every pipe ends with its test: before the leak check, whose hook was set before this one. */
+afterEach(() => {
+  for (const pipe of open) pipe.destroy()
+  open.clear()
+})
+
 export async function socketPair(): Promise<[net.Socket, net.Socket]> {
   const directory = await mkdtemp(join(tmpdir(), 'warmcell-test-'))
   const server = net.createServer({ allowHalfOpen: true })
@@ -18,18 +25,12 @@ export async function socketPair(): Promise<[net.Socket, net.Socket]> {
   const far = await accepted
   server.close()
   await rm(directory, { recursive: true })
-  onTestFinished(() => {
-    near.destroy()
-    far.destroy()
-  })
+  open.add(near).add(far)
   return [near, far]
 }
 
 export function memoryPair(): [Duplex, Duplex] {
   const [near, far] = duplexPair()
-  onTestFinished(() => {
-    near.destroy()
-    far.destroy()
-  })
+  open.add(near).add(far)
   return [near, far]
 }
