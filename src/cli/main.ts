@@ -16,6 +16,8 @@ const program = new Command('warmcell')
   .description('Runs untrusted code, each piece in its own microVM.')
   .version(version())
   .showHelpAfterError('(see --help)')
+  // The first word that is no option of `run` begins the command: what follows is the command's own.
+  .enablePositionalOptions()
 
 program
   .command('run')
@@ -45,5 +47,4 @@ function collect(value: string, before: string[]): string[] {
   return [...before, value]
 }
 
-program.enablePositionalOptions()
 program.parseAsync().catch(reportFailure)

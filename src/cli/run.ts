@@ -60,7 +60,8 @@ async function run(command: string[], options: RunOptions, interrupted: AbortSig
   const timeoutMs = options.timeout === undefined ? {} : { timeoutMs: options.timeout * 1_000 }
   await using guest = await sandbox.spawn(command, { stdin: 'pipe', retain: 'none', ...timeoutMs })
   onStarted()
-  return attach(guest)
+  // Awaited here: the process is disposed of as soon as this function has returned.
+  return await attach(guest)
 }
 
 /** Joins this process's input, output and signals to the guest's process until that ends; returns its exit code. */

@@ -17,6 +17,9 @@ const hypervisorDeadlineMs = 15_000
  */
 export const guestDeadlineMs: Readonly<Record<Isolation, number>> = { emulated: 60_000, hardware: 15_000 }
 
+/** The handshake is one round trip to an agent that has just answered: milliseconds, seconds on an overloaded host. */
+const identityDeadlineMs = 10_000
+
 export interface BootOptions {
   readonly signal?: AbortSignal
   /** In place of `guestDeadlineMs`. */
@@ -43,7 +46,11 @@ export async function bootMachine(hypervisor: Hypervisor, spec: VmSpec, options:
     const started = vm
     const connection = new AgentConnection(started.agentPipe)
     cleanup.defer(() => connection.close())
-    await step('boot the guest and greet its agent', deadlineMs, signal, (inner) =>
+    await step('boot the guest', deadlineMs, signal, (inner) =>
+      Promise.race([connection.ping({ signal: inner }), endedEarly(started)]),
+    )
+    // Only now: the clock in it must not have waited for the boot.
+    await step('give it its identity', identityDeadlineMs, signal, (inner) =>
       Promise.race([connection.handshake(freshIdentity(spec.id), { signal: inner }), endedEarly(started)]),
     )
     cleanup.release()

@@ -83,6 +83,8 @@ export class ProcessOutput {
   async next(): Promise<Uint8Array | undefined> {
     this.#reader ??= this.#source[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
     const { done, value } = await this.#reader.next().catch(async (error: unknown) => {
+      // Dropped here (detached, disposed of): for a reader that is the end, not a failure.
+      if (this.#source.destroyed && this.#source.errored === null) return { done: true as const, value: undefined }
       throw await this.#explain(error)
     })
     if (done === true) return undefined

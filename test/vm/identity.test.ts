@@ -21,6 +21,6 @@ it('two sandboxes differ in everything that makes a machine one of its own', asy
   for (const { id, lines, at } of [one, two]) {
     expect(lines[3]).toMatch(/^[0-9a-f]{32}$/)
     expect(lines[4]).toBe(id)
-    expect(Math.abs(Number(lines[5]) - at)).toBeLessThan(5)
+    expect(Math.abs(Number(lines[5]) - at)).toBeLessThan(3)
   }
 })
