@@ -2,6 +2,7 @@
 
 import { posix } from 'node:path'
 import type { Duplex } from 'node:stream'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { encodeMessage, type HostMessage, MessageReader } from '../agent/index.ts'
 import { type SignalName, signalName } from '../sandbox/signals.ts'
 import type { FakeOutput, FakeProcess, FakeProgram } from './program.ts'
@@ -53,7 +54,11 @@ class Output implements FakeOutput {
     this.#used = true
     const stream = await this.#channel
     this.#ended.throwIfAborted()
-    if (!stream.writable) return
+    if (!stream.writable) {
+      // Dropped; but a program that prints for ever must not keep the rest of this process from running.
+      await nextTurn()
+      return
+    }
     // A copy, as write(2) makes: the program may use its buffer again.
     await new Promise<void>((resolve) => stream.write(typeof data === 'string' ? data : Buffer.from(data), () => resolve()))
   }
