@@ -1,7 +1,7 @@
 /** The whole public surface of warmcell. */
 
 export type { CallOptions } from './common/deadline.ts'
-export { type DestroyReason, type ErrorCode, FileError, SandboxGoneError, WarmcellError } from './errors.ts'
+export { type DestroyReason, type ErrorCode, type ErrorDetails, FileError, SandboxGoneError, WarmcellError } from './errors.ts'
 export type { DoctorCheck, DoctorReport } from './host/index.ts'
 export type { Isolation } from './hypervisor/index.ts'
 export {
@@ -19,6 +19,7 @@ export {
   type ExecOptions,
   type ExecResult,
   type OutputChunk,
+  type OutputStream,
   type Process,
   type Sandbox,
   type SandboxEvents,

@@ -22,6 +22,8 @@ export interface ProbeOptions {
   readonly stateDirectory: string
   /** Boot again even where a verdict is remembered. */
   readonly fresh?: boolean
+  /** The accelerator's device on Linux. Default /dev/kvm. */
+  readonly hostDevicePath?: string
 }
 
 /** How long a guest may take to its agent's answer before the accelerator counts as broken, in milliseconds: a healthy one needs about 300. */
@@ -32,7 +34,7 @@ export const probeDeadlineMs = 3_000
  * kernel ever boots. So a guest is booted, once per boot of the host, hypervisor and kernel.
  */
 export async function probeHardware(options: ProbeOptions): Promise<HardwareVerdict> {
-  const device = await inspectDevice()
+  const device = await inspectDevice(options.hostDevicePath ?? '/dev/kvm')
   if (device !== undefined) return device
   const memory = join(options.stateDirectory, 'probe.json')
   const key = `${await hostBootId()} ${options.key}`
@@ -57,20 +59,24 @@ export async function probeHardware(options: ProbeOptions): Promise<HardwareVerd
 }
 
 /** What can be told without booting; undefined when a boot must decide. */
-async function inspectDevice(): Promise<HardwareVerdict | undefined> {
+async function inspectDevice(hostPath: string): Promise<HardwareVerdict | undefined> {
   if (process.platform !== 'linux') return undefined
   try {
-    await access('/dev/kvm', constants.R_OK | constants.W_OK)
+    await access(hostPath, constants.R_OK | constants.W_OK)
     return undefined
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') {
       return {
         works: false,
-        detail: 'There is no /dev/kvm.',
+        detail: `There is no ${hostPath}.`,
         fix: 'Enable virtualization in the firmware, or nested virtualization for this virtual machine, and load the module kvm_intel or kvm_amd.',
       }
     }
-    return { works: false, detail: 'This user may not open /dev/kvm.', fix: 'Run `sudo usermod -aG kvm $USER` and log in again.' }
+    return {
+      works: false,
+      detail: `This user may not open ${hostPath}.`,
+      fix: 'Run `sudo usermod -aG kvm $USER` and log in again.',
+    }
   }
 }
 

@@ -1,2 +1,2 @@
 export { findGuestImage, type GuestImage } from './guest-image.ts'
-export { type RootFormat, rootFormatOf } from './root-image.ts'
+export { rootFormatOf } from './root-image.ts'

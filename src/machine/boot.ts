@@ -15,7 +15,7 @@ const hypervisorDeadlineMs = 15_000
  * From there to the agent's answer. A stock kernel needs 2.5 s emulated on an idle core, and ten at once on two cores five times that;
  * with hardware it needs a third of a second. Past this the guest hangs.
  */
-export const guestDeadlineMs: Readonly<Record<Isolation, number>> = { emulated: 60_000, hardware: 15_000 }
+const guestDeadlineMs: Readonly<Record<Isolation, number>> = { emulated: 60_000, hardware: 15_000 }
 
 /** The handshake is one round trip to an agent that has just answered: milliseconds, seconds on an overloaded host. */
 const identityDeadlineMs = 10_000

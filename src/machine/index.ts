@@ -1,2 +1,2 @@
-export { type BootOptions, bootMachine } from './boot.ts'
+export { bootMachine } from './boot.ts'
 export { Machine, type MachineEnd } from './machine.ts'

@@ -1,4 +1,5 @@
 export type { Command, ExecOptions, SpawnOptions } from './options.ts'
+export type { OutputStream } from './output.ts'
 export type { OutputChunk, Process } from './process.ts'
 export { CommandExitError, type ExecResult } from './result.ts'
 export { type Sandbox, type SandboxEvents, type SandboxInfo, type SandboxState, TenantSandbox } from './sandbox.ts'

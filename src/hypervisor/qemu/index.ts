@@ -1,2 +1,2 @@
-export { findProgram, findQemu } from './discover.ts'
+export { findProgram } from './discover.ts'
 export { QemuHypervisor } from './qemu.ts'
