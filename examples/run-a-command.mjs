@@ -9,7 +9,9 @@ const elapsed = (since) => `${Math.round(performance.now() - since)} ms`
 const sandbox = await createSandbox({ files: { 'greeting.txt': 'hello from inside\n' } })
 try {
   const { createMs, isolation } = sandbox.info()
-  console.log(`host checked, microVM booted: ${elapsed(startedAt)}, of which the boot ${Math.round(createMs)} ms; isolation ${isolation}`)
+  console.log(
+    `host checked, microVM booted: ${elapsed(startedAt)}, of which the boot ${Math.round(createMs)} ms; isolation ${isolation}`,
+  )
 
   const { stdout, durationMs } = await sandbox.exec('cat greeting.txt; uname -sr; id; ps')
   console.log(stdout.trimEnd().replace(/^/gm, '  │ '))

@@ -15,7 +15,8 @@ try {
   const input = sort.stdin.getWriter()
   for (const number of [42, 7, 19]) await input.write(`${number}\n`)
   await input.close()
-  for await (const { stream, data } of sort) console.log(`  ${stream}: ${Buffer.from(data).toString().trim().split('\n').join(', ')}`)
+  for await (const { stream, data } of sort)
+    console.log(`  ${stream}: ${Buffer.from(data).toString().trim().split('\n').join(', ')}`)
 
   console.log('— a time limit keeps what was printed')
   const slow = await sandbox.exec('echo started; sleep 60', { timeoutMs: 500 })

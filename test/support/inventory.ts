@@ -6,7 +6,16 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 export type Inventory = ReadonlyMap<string, number>
 
 /** Resources that come and go with every turn of the event loop, or that belong to the runner's own channel to its parent. */
-const fleeting = new Set(['TickObject', 'Immediate', 'CloseReq', 'FSReqCallback', 'FSReqPromise', 'PipeWrap', 'WriteWrap', 'ShutdownWrap'])
+const fleeting = new Set([
+  'TickObject',
+  'Immediate',
+  'CloseReq',
+  'FSReqCallback',
+  'FSReqPromise',
+  'PipeWrap',
+  'WriteWrap',
+  'ShutdownWrap',
+])
 
 export function takeInventory(): Inventory {
   const counts = new Map<string, number>()

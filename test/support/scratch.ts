@@ -1,0 +1,28 @@
+/** A directory of one test's own, gone when the test is over. */
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+export class Scratch implements Disposable {
+  readonly hostPath: string = mkdtempSync(join(tmpdir(), 'warmcell-test-'))
+
+  join(name: string): string {
+    return join(this.hostPath, name)
+  }
+
+  /** Writes a file; returns its path. */
+  file(name: string, content: string | Uint8Array, mode = 0o644): string {
+    writeFileSync(this.join(name), content, { mode })
+    return this.join(name)
+  }
+
+  /** Writes a shell script that can be run; returns its path. */
+  script(name: string, text: string): string {
+    return this.file(name, `#!/bin/sh\n${text}\n`, 0o755)
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.hostPath, { recursive: true, force: true })
+  }
+}
