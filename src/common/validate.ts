@@ -9,7 +9,13 @@ export function assertValid(schema: z.ZodType, value: unknown, call: string): vo
   if (result.success) return
   const issue = result.error.issues[0]
   const where = issue === undefined || issue.path.length === 0 ? 'its argument' : `option '${issue.path.join('.')}'`
-  throw new WarmcellError('INVALID_ARGUMENT', `${call}: ${where} is not valid: ${issue?.message ?? 'unknown reason'}.`)
+  throw new WarmcellError('INVALID_ARGUMENT', `${call}: ${where} is not valid: ${reasonOf(issue)}.`)
+}
+
+/** Of a key that is not allowed, the reason is one level down. */
+function reasonOf(issue: z.core.$ZodIssue | undefined): string {
+  const reason = issue?.code === 'invalid_key' ? issue.issues[0] : issue
+  return reason?.message ?? 'unknown reason'
 }
 
 /** A duration in milliseconds: finite, not negative. */

@@ -25,7 +25,7 @@ class PipeEnd extends Duplex {
   #ended = false
 
   constructor() {
-    super({ readableHighWaterMark: bufferBytes, writableHighWaterMark: bufferBytes })
+    super({ allowHalfOpen: false, readableHighWaterMark: bufferBytes, writableHighWaterMark: bufferBytes })
   }
 
   override _read(): void {

@@ -14,7 +14,7 @@ interface Command {
 
 /** One token: blank, a joint, the one redirection, a piece of a word, or something this shell does not know. */
 const tokens =
-  /(?<blank>[ \t]+)|(?<joint>;|\n|&&|\|\|)|(?<redirect>1?>&2)|'(?<single>[^']*)'|"(?<double>(?:[^"\\`]|\\.)*)"|(?<bare>(?:[^\s;&|<>()'"`*?\\]|\\.)+)|(?<unknown>.)/gsy
+  /(?<blank>[ \t]+)|(?<joint>;|\n|&&|\|\|)|(?<redirect>1?>&2)|'(?<single>[^']*)'|"(?<double>(?:[^"\\`]|\\.)*)"|(?<bare>(?:\$\?|[^\s;&|<>()'"`*?\\]|\\.)+)|(?<unknown>.)/gsy
 
 export const shell: FakeProgram = async (process) => {
   const [, option, script] = process.argv

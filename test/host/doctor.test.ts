@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest'
+import { WarmcellError } from '../../src/errors.ts'
+import { type DoctorFacts, type DoctorReport, examine } from '../../src/host/index.ts'
+
+const healthy: DoctorFacts = {
+  wanted: 'hardware',
+  hypervisor: async () => 'QEMU 10.0.2',
+  guestImage: async () => 'Linux 6.12',
+  hardware: async () => ({ works: true, detail: 'A guest booted under the accelerator.' }),
+  diesWithParent: async () => true,
+  stateDirectory: async () => '/state',
+}
+const check = ({ checks }: DoctorReport, name: string) => checks.find((one) => one.name === name)
+const broken: DoctorFacts['hardware'] = async () => ({ works: false, detail: 'It did not boot.', fix: 'Use bare metal.' })
+
+test('a host with everything is well', async () => {
+  const report = await examine(healthy)
+  expect(report).toMatchObject({ ok: true, isolation: 'hardware' })
+  expect(report.checks.filter(({ status }) => status === 'fail')).toEqual([])
+  expect(check(report, 'hypervisor')).toEqual({ name: 'hypervisor', status: 'pass', detail: 'QEMU 10.0.2' })
+})
+
+test('an accelerator that does not work fails only who wants it, and names the price of doing without', async () => {
+  const strict = await examine({ ...healthy, hardware: broken })
+  expect(strict).toMatchObject({ ok: false, isolation: 'emulated' })
+  expect(check(strict, 'accelerator')).toMatchObject({
+    status: 'fail',
+    fix: expect.stringMatching(/^Use bare metal\. Or ask for .*no security boundary/),
+  })
+  const lenient = await examine({ ...healthy, wanted: 'emulated', hardware: broken })
+  expect(lenient).toMatchObject({ ok: true, isolation: 'emulated' })
+  expect(check(lenient, 'accelerator')).toMatchObject({ status: 'warn' })
+})
+
+test('what is lacking is a finding with its fix apart, and never thrown', async () => {
+  let tried = false
+  const report = await examine({
+    ...healthy,
+    hypervisor: () => Promise.reject(new WarmcellError('HOST_UNSUPPORTED', 'There is no QEMU.', { hint: 'Install it.' })),
+    guestImage: () => Promise.reject(new Error('unreadable')),
+    hardware: async () => {
+      tried = true
+      return { works: true, detail: '' }
+    },
+    stateDirectory: () => Promise.reject(new WarmcellError('HOST_UNSUPPORTED', 'The disk is full.')),
+    diesWithParent: async () => false,
+  })
+  expect(report).toMatchObject({ ok: false, isolation: 'none' })
+  expect(check(report, 'hypervisor')).toEqual({
+    name: 'hypervisor',
+    status: 'fail',
+    detail: 'There is no QEMU.',
+    fix: 'Install it.',
+  })
+  expect(check(report, 'guest image')).toEqual({ name: 'guest image', status: 'fail', detail: 'unreadable' })
+  expect(check(report, 'state directory')).toMatchObject({ status: 'fail', detail: 'The disk is full.' })
+  expect(check(report, 'accelerator')).toMatchObject({ status: 'warn' })
+  expect(check(report, 'end with parent')).toMatchObject({ status: 'warn', fix: expect.stringContaining('util-linux') })
+  expect(tried).toBe(false)
+})
