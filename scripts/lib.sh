@@ -19,6 +19,13 @@ fail() {
   exit 1
 }
 
+# A Rust that works: the one on the PATH, or else Debian's. A manager of toolchains without a toolchain is on many PATHs.
+has_rust() { cargo --version >/dev/null 2>&1 && rustc --version >/dev/null 2>&1; }
+find_rust() {
+  has_rust || PATH=/usr/bin:$PATH
+  has_rust
+}
+
 now_us() { printf '%s' "${EPOCHREALTIME/[.,]/}"; }
 
 # seconds_since START_US: "2.1 s"
