@@ -25,7 +25,6 @@ test('its shell does what it knows, and says what it does not', async () => {
     const { stdout, stderr, exitCode } = await sandbox.exec(script)
     return `${stdout}${stderr}${exitCode}`
   }
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the shell's
   expect(await run('echo "hello $NAME" \'$NAME\' ${NAME}')).toBe('hello Ada $NAME Ada\n0')
   expect(await run('false && echo no; true && echo yes || echo no')).toBe('yes\n0')
   expect(await run('false; echo $?; exit 300')).toBe('1\n44')
