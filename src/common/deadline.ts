@@ -1,6 +1,7 @@
 /** Waiting in one place: a caller's `signal` and `timeoutMs` folded into one race. */
 
 import { WarmcellError } from '../errors.ts'
+import { startTimer } from './timer.ts'
 
 /** Ends a call early. */
 export interface CallOptions {
@@ -9,9 +10,6 @@ export interface CallOptions {
   /** Rejects the call with code `TIMEOUT` after this many milliseconds. Default: none. */
   timeoutMs?: number
 }
-
-/** The longest delay a Node timer can hold, in milliseconds (2³¹ − 1): about 24.8 days. */
-export const timerMsMax = 2_147_483_647
 
 /**
  * Runs `work` with a signal that fires when the caller's signal does, or when the time is up; settles at that moment even if
@@ -29,17 +27,12 @@ export async function withDeadline<T>(what: string, options: CallOptions, work: 
   ended.catch(() => {})
   const onAbort = (): void => losers.abort(signal?.reason)
   signal?.addEventListener('abort', onAbort, { once: true })
-  const timer =
-    timeoutMs === undefined
-      ? undefined
-      : setTimeout(
-          () => losers.abort(new WarmcellError('TIMEOUT', `${what} took longer than ${timeoutMs} ms.`)),
-          Math.min(timeoutMs, timerMsMax),
-        )
+  const onTimeout = (): void => losers.abort(new WarmcellError('TIMEOUT', `${what} took longer than ${timeoutMs} ms.`))
+  const cancelTimer = timeoutMs === undefined ? undefined : startTimer(timeoutMs, onTimeout)
   try {
     return await Promise.race([work(losers.signal), ended])
   } finally {
-    clearTimeout(timer)
+    cancelTimer?.()
     signal?.removeEventListener('abort', onAbort)
   }
 }

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { withDeadline } from '../common/deadline.ts'
 import { WarmcellError } from '../errors.ts'
 
 /** As the XDG base directory specification has it for state. */
@@ -14,6 +15,9 @@ export function defaultStateDirectory(): string {
 /** A page: enough that a full disk shows. */
 const trialBytes = 4_096
 
+/** A network file system may hang, and Node 20 never returns from making a directory below /proc. */
+const writeDeadlineMs = 10_000
+
 /**
  * Makes the directory (0700: it is nobody else's business) and proves that it can be written to, now rather than half-way through a create.
  *
@@ -22,8 +26,10 @@ const trialBytes = 4_096
 export async function prepareStateDirectory(hostPath: string): Promise<void> {
   const trial = join(hostPath, `.trial-${randomUUID()}`)
   try {
-    await mkdir(hostPath, { recursive: true, mode: 0o700 })
-    await writeFile(trial, Buffer.alloc(trialBytes))
+    await withDeadline('Writing to it', { timeoutMs: writeDeadlineMs }, async () => {
+      await mkdir(hostPath, { recursive: true, mode: 0o700 })
+      await writeFile(trial, Buffer.alloc(trialBytes))
+    })
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException
     const hint = code === 'ENOSPC' || code === 'EDQUOT' ? 'Its disk is full: free some space' : 'Make it writable for this user'

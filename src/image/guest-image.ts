@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { WarmcellError } from '../errors.ts'
@@ -37,7 +37,7 @@ const manifestSchema = z.object({
  * @throws `IMAGE` when there is none, or when a file of it is missing or of another size than its manifest says.
  */
 export async function findGuestImage(): Promise<GuestImage> {
-  const hostDirectory = process.env.WARMCELL_IMAGE_DIR ?? (await builtImageDirectory())
+  const hostDirectory = process.env.WARMCELL_IMAGE_DIR || (await builtImageDirectory())
   const text = await readFile(join(hostDirectory, 'manifest.json'), 'utf8').catch((cause: unknown) => {
     throw new WarmcellError('IMAGE', `There is no guest image at ${hostDirectory}.`, { hint: buildHint(), cause })
   })
@@ -89,12 +89,8 @@ async function builtImageDirectory(): Promise<string> {
 
 /** The digest of the image's sources, computed as `guest-image/build` does: over the lines that sha256sum prints for its files, sorted by path. */
 async function sourceKey(hostDirectory: string): Promise<string> {
-  const entries = await readdir(hostDirectory, { recursive: true, withFileTypes: true }).catch(() => [])
-  const paths = entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(hostDirectory.length + 1))
-    .filter((path) => !path.startsWith('agent/target/'))
-    .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+  const paths = await filesBelow(hostDirectory, '')
+  paths.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
   const whole = createHash('sha256')
   for (const path of paths) {
     const digest = createHash('sha256')
@@ -103,6 +99,19 @@ async function sourceKey(hostDirectory: string): Promise<string> {
     whole.update(`${digest}  ${path}\n`)
   }
   return whole.digest('hex').slice(0, 16)
+}
+
+/** What a build by hand leaves among the sources. */
+const buildOutput = 'agent/target'
+
+async function filesBelow(root: string, directory: string): Promise<string[]> {
+  const entries = await readdir(join(root, directory), { withFileTypes: true })
+  const paths = entries.map(async (entry) => {
+    const path = posix.join(directory, entry.name)
+    if (entry.isDirectory()) return path === buildOutput ? [] : filesBelow(root, path)
+    return entry.isFile() ? [path] : []
+  })
+  return (await Promise.all(paths)).flat()
 }
 
 /** Where this package lies: the first directory upwards with a package.json. */

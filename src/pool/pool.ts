@@ -3,9 +3,9 @@
 import { randomBytes } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import PQueue from 'p-queue'
-import { timerMsMax } from '../common/deadline.ts'
 import { Emitter } from '../common/emitter.ts'
 import { guestPath } from '../common/guest-path.ts'
+import { startTimer } from '../common/timer.ts'
 import { attributed, WarmcellError } from '../errors.ts'
 import type { Isolation } from '../hypervisor/index.ts'
 import type { Machine } from '../machine/index.ts'
@@ -259,9 +259,9 @@ function withDefaults(defaults: CreateSandboxOptions, given: CreateSandboxOption
 
 function after(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, Math.min(ms, timerMsMax))
+    const cancel = startTimer(ms, resolve)
     signal.addEventListener('abort', () => {
-      clearTimeout(timer)
+      cancel()
       resolve()
     })
   })

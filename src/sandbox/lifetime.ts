@@ -1,6 +1,6 @@
 /** When a sandbox ends by itself: its lifetime, and its time without activity. */
 
-import { timerMsMax } from '../common/deadline.ts'
+import { startTimer } from '../common/timer.ts'
 
 export interface LifetimeOptions {
   /** From creation, in milliseconds. */
@@ -13,8 +13,8 @@ export interface LifetimeOptions {
 export class Lifetime {
   readonly #idleTimeoutMs: number | undefined
   readonly #onEnd: (reason: 'timeout' | 'idle') => void
-  #expiry: { at: number; timer: NodeJS.Timeout } | undefined
-  #idle: NodeJS.Timeout | undefined
+  #expiry: { at: number; cancel: () => void } | undefined
+  #cancelIdle: (() => void) | undefined
   #busy = 0
   #stopped = false
 
@@ -32,16 +32,15 @@ export class Lifetime {
 
   /** Ends the lifetime `ms` from now, whatever was left of it. */
   extend(ms: number): Date {
-    clearTimeout(this.#expiry?.timer)
-    const at = performance.now() + ms
-    this.#expiry = { at, timer: this.#timer(at) }
+    this.#expiry?.cancel()
+    this.#expiry = { at: performance.now() + ms, cancel: startTimer(ms, () => this.#onEnd('timeout')) }
     return new Date(Date.now() + ms)
   }
 
   /** Something runs from now until the returned function is called. */
   enter(): () => void {
     this.#busy++
-    clearTimeout(this.#idle)
+    this.#cancelIdle?.()
     let left = false
     return () => {
       if (left) return
@@ -53,23 +52,12 @@ export class Lifetime {
 
   stop(): void {
     this.#stopped = true
-    clearTimeout(this.#expiry?.timer)
-    clearTimeout(this.#idle)
-  }
-
-  /** Node's timers hold at most 2³¹ − 1 ms: a longer one is set again when it fires. */
-  #timer(at: number): NodeJS.Timeout {
-    return setTimeout(
-      () => {
-        if (performance.now() >= at) this.#onEnd('timeout')
-        else this.#expiry = { at, timer: this.#timer(at) }
-      },
-      Math.min(Math.max(0, at - performance.now()), timerMsMax),
-    )
+    this.#expiry?.cancel()
+    this.#cancelIdle?.()
   }
 
   #armIdle(): void {
     if (this.#idleTimeoutMs === undefined || this.#busy > 0 || this.#stopped) return
-    this.#idle = setTimeout(() => this.#onEnd('idle'), Math.min(this.#idleTimeoutMs, timerMsMax))
+    this.#cancelIdle = startTimer(this.#idleTimeoutMs, () => this.#onEnd('idle'))
   }
 }

@@ -2,7 +2,8 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { GuestProcess } from '../agent/index.ts'
-import { type CallOptions, timerMsMax, withDeadline } from '../common/deadline.ts'
+import { type CallOptions, withDeadline } from '../common/deadline.ts'
+import { startTimer } from '../common/timer.ts'
 import { assertValid } from '../common/validate.ts'
 import { killGraceMsDefault, type SpawnOptions, signalSchema } from './options.ts'
 import { bufferBytesDefault, OutputRecord, type OutputStream, ProcessOutput } from './output.ts'
@@ -211,18 +212,13 @@ export class SandboxProcess implements Process {
     }
     signal?.addEventListener('abort', onAbort, { once: true })
     if (signal?.aborted) onAbort()
-    const timer =
-      timeoutMs === undefined
-        ? undefined
-        : setTimeout(
-            () => {
-              this.#timedOut = true
-              this.guest.terminate(killGraceMs)
-            },
-            Math.min(timeoutMs, timerMsMax),
-          )
+    const onTimeout = (): void => {
+      this.#timedOut = true
+      this.guest.terminate(killGraceMs)
+    }
+    const cancelTimer = timeoutMs === undefined ? undefined : startTimer(timeoutMs, onTimeout)
     return () => {
-      clearTimeout(timer)
+      cancelTimer?.()
       signal?.removeEventListener('abort', onAbort)
     }
   }

@@ -1,6 +1,7 @@
 /** A host that lacks something says what, in its own typed error, within seconds, and leaves nothing behind. */
 
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
@@ -73,6 +74,21 @@ it('a state directory that cannot be', async () => {
     code: 'HOST_UNSUPPORTED',
     hint: expect.stringContaining('stateDir'),
   })
+})
+
+it.runIf(process.getuid?.() === 0)('a full disk', async () => {
+  const disk = join(scratch, 'disk')
+  mkdirSync(disk)
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4k', 'warmcell-test', disk])
+  try {
+    writeFileSync(join(disk, 'all-of-it'), Buffer.alloc(4_096))
+    expect(await refused({ stateDir: join(disk, 'state') })).toMatchObject({
+      code: 'HOST_UNSUPPORTED',
+      hint: expect.stringContaining('disk is full'),
+    })
+  } finally {
+    execFileSync('umount', [disk])
+  }
 })
 
 it('a wrong option', async () => {
