@@ -17,10 +17,10 @@ export interface QemuHost {
 }
 
 /**
- * The translation buffer of the emulator, in MiB. QEMU's default reserves far more than a guest of this size ever translates; a boot
- * fills about 40.
+ * The translation buffer of the emulator, in MiB. QEMU's default reserves up to 1,024. Measured with 24, 32, 64 and 128: the boot and an exec
+ * take the same time from 32 on, and the process is 17 MiB smaller than with 64.
  */
-const translationBufferMib = 64
+const translationBufferMib = 32
 
 /**
  * Everything the emulator can do but the fast string instructions: the guest's kernel copies with them where it finds them, and emulated they go byte by byte
