@@ -38,7 +38,7 @@ for (let i = 0; i < 5; i++) await sandbox.exec(['true'])
 for (let round = 0; round < rounds; round++) {
   await measure("the host's own spawn('/bin/true')", 'ms', hostSpawn)
   await measure("exec(['true'])", 'ms', () => sandbox.exec(['true']))
-  await measure('a call without a new process (a program that is not there)', 'ms', () =>
+  await measure('starting a program that is not there: all but the exec itself', 'ms', () =>
     sandbox.exec(['no-such-program']).catch(() => {}),
   )
   if (round % 4 !== 0) continue
