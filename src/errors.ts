@@ -43,11 +43,12 @@ const retryableCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
  *
  * @example
  * ```ts
+ * await using sandbox = await createSandbox({ timeoutMs: 1_000 })
  * try {
- *   await sandbox.exec('make')
+ *   await sandbox.exec('sleep 60')
  * } catch (error) {
- *   if (WarmcellError.is(error) && error.code === 'SANDBOX_GONE') await startOver()
- *   else throw error
+ *   if (!WarmcellError.is(error) || error.code !== 'SANDBOX_GONE') throw error
+ *   console.log(error.message)
  * }
  * ```
  */

@@ -22,6 +22,7 @@ export interface OutputChunk {
  *
  * @example
  * ```ts
+ * await using sandbox = await createSandbox()
  * await using process = await sandbox.spawn(['sort'], { stdin: 'pipe' })
  * const writer = process.stdin.getWriter()
  * await writer.write('b\na\n')

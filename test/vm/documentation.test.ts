@@ -1,0 +1,43 @@
+/** What the documentation shows runs as it is shown: the README's example, and every example of the public API. Needs the build in dist/. */
+
+import { execFile } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { ModuleKind, ScriptTarget, transpileModule } from 'typescript'
+import { expect, it } from 'vitest'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Runs a module that imports this package by its name. Node 20 does not know `await using`; TypeScript translates it, as a user's build would. */
+async function run(source: string): Promise<string> {
+  const { outputText } = transpileModule(source, { compilerOptions: { target: ScriptTarget.ES2022, module: ModuleKind.ESNext } })
+  const env = { ...process.env, WARMCELL_ISOLATION: 'emulated' }
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', outputText], { cwd: root, env })
+  return stdout
+}
+
+/** The code below each `@example` of a file, without the comment around it. */
+function examplesOf(path: string): string[] {
+  const blocks = readFileSync(path, 'utf8').matchAll(/@example\n \* ```ts\n([\s\S]*?) \* ```/g)
+  return [...blocks].map(([, code = '']) => code.replace(/^ \* ?/gm, ''))
+}
+
+const documented = readdirSync(`${root}/src`, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts') && !file.startsWith('testing/'))
+  .flatMap((file) => examplesOf(`${root}/src/${file}`).map((code) => ({ file, code })))
+
+it('the README', async () => {
+  const [, code = ''] = /```js\n([\s\S]*?)```/.exec(readFileSync(`${root}/README.md`, 'utf8')) ?? []
+  expect(await run(code)).toMatch(/^0 hello from Linux \S+\n\n1\n2\n3\n$/)
+})
+
+it('every public class has one', () => {
+  expect(new Set(documented.map(({ file }) => file))).toEqual(
+    new Set(['errors.ts', 'pool/contract.ts', 'sandbox/process.ts', 'sandbox/sandbox.ts', 'wiring.ts']),
+  )
+})
+
+it.each(documented)('the example in src/$file', async ({ code }) => {
+  expect(await run(`import { createPool, createSandbox, WarmcellError } from 'warmcell'\n${code}`)).not.toBe('')
+})
