@@ -14,7 +14,10 @@ export interface SpawnOptions {
   env?: Record<string, string | undefined>
   /** A name or `uid[:gid]` of the guest. Default: the sandbox's. */
   user?: string
-  /** Kills the whole process group after this many milliseconds: SIGTERM, then SIGKILL. No hidden default. */
+  /**
+   * Kills the whole process group after this many milliseconds: SIGTERM, then SIGKILL. No hidden default. A process that could not even be
+   * started in that time rejects with `TIMEOUT`; a guest that does not answer to the kill, with `GUEST_UNREACHABLE`.
+   */
   timeoutMs?: number
   /** Between SIGTERM and SIGKILL, in milliseconds. Default 2,000. */
   killGraceMs?: number

@@ -5,6 +5,7 @@ import type { GuestProcess } from '../agent/index.ts'
 import { type CallOptions, withDeadline } from '../common/deadline.ts'
 import { startTimer } from '../common/timer.ts'
 import { assertValid } from '../common/validate.ts'
+import { WarmcellError } from '../errors.ts'
 import { killGraceMsDefault, type SpawnOptions, signalSchema } from './options.ts'
 import { bufferBytesDefault, OutputRecord, type OutputStream, ProcessOutput } from './output.ts'
 import type { ExecResult } from './result.ts'
@@ -58,9 +59,14 @@ export interface ProcessContext {
   readonly options: SpawnOptions
   /** Turns a failure of the connection into the error the caller should see. */
   readonly explain: (error: unknown) => Promise<unknown>
+  /** Whether the guest still answers. */
+  readonly isReachable: () => Promise<boolean>
   /** Called once, when it has ended or the sandbox has. */
   readonly onEnd: () => void
 }
+
+/** How long after the last SIGKILL the guest may take to say that the process has ended before it is asked whether it is there at all, in milliseconds. */
+const silenceMsMax = 2_000
 
 export class SandboxProcess implements Process {
   readonly id: string
@@ -192,8 +198,7 @@ export class SandboxProcess implements Process {
         durationMs: endedAt - this.#context.startedAt,
       }
     } catch (error) {
-      if (this.#abort !== undefined) throw this.#abort.reason
-      throw await this.#explain(error)
+      throw await this.#explain(this.#abort?.reason ?? error)
     }
   }
 
@@ -202,12 +207,28 @@ export class SandboxProcess implements Process {
     return this.#disposed ? error : this.#context.explain(error)
   }
 
+  /** A reader who is slow holds back the news of the end, and that is all right; a guest that does not answer is not waited for. */
+  async #giveUpOnSilence(): Promise<void> {
+    if (await this.#context.isReachable()) return
+    this.#abort ??= {
+      reason: new WarmcellError('GUEST_UNREACHABLE', `Process ${this.id} was to be ended, and its guest does not answer.`, {
+        hint: 'Destroy the sandbox.',
+      }),
+    }
+    this.guest.abandon()
+  }
+
   /** The timeout and the signal given at the start end the group in the same way. Returns what disarms both. */
   #armKills(): () => void {
     const { timeoutMs, killGraceMs = killGraceMsDefault, signal } = this.#context.options
+    let cancelWatch: (() => void) | undefined
+    const terminate = (): void => {
+      this.guest.terminate(killGraceMs)
+      cancelWatch ??= startTimer(killGraceMs + silenceMsMax, () => void this.#giveUpOnSilence())
+    }
     const onAbort = (): void => {
       this.#abort ??= { reason: signal?.reason }
-      this.guest.terminate(killGraceMs)
+      terminate()
       // Nobody will read what is still to come; unread it would hold back the news of the end.
       void this.wait().catch(() => {})
     }
@@ -215,11 +236,13 @@ export class SandboxProcess implements Process {
     if (signal?.aborted) onAbort()
     const onTimeout = (): void => {
       this.#timedOut = true
-      this.guest.terminate(killGraceMs)
+      terminate()
     }
-    const cancelTimer = timeoutMs === undefined ? undefined : startTimer(timeoutMs, onTimeout)
+    const spentMs = performance.now() - this.#context.startedAt
+    const cancelTimer = timeoutMs === undefined ? undefined : startTimer(Math.max(0, timeoutMs - spentMs), onTimeout)
     return () => {
       cancelTimer?.()
+      cancelWatch?.()
       signal?.removeEventListener('abort', onAbort)
     }
   }

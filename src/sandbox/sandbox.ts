@@ -10,7 +10,7 @@ import { runToEnd, textCallbacks } from './exec.ts'
 import { Lifetime, type LifetimeOptions } from './lifetime.ts'
 import { type Command, commandSchema, type ExecOptions, execSchema, type SpawnOptions, spawnSchema } from './options.ts'
 import type { OutputStream } from './output.ts'
-import { type Process, SandboxProcess } from './process.ts'
+import { type Process, type ProcessContext, SandboxProcess } from './process.ts'
 import type { ExecResult } from './result.ts'
 
 export type SandboxState = 'running' | 'destroying' | 'destroyed' | 'crashed'
@@ -189,10 +189,20 @@ export class TenantSandbox extends Emitter<SandboxEvents> implements Sandbox {
           user: options.user ?? this.#binding.user,
           stdin: options.stdin ?? 'closed',
         },
-        options.signal && { signal: options.signal },
+        {
+          ...(options.signal && { signal: options.signal }),
+          ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs }),
+        },
       )
-      const explain = (error: unknown): Promise<unknown> => this.#explain(error)
-      return new SandboxProcess(guest, { id: `p${++this.#processes}`, startedAt, options, explain, onEnd: leave }, onOutput)
+      const context: ProcessContext = {
+        id: `p${++this.#processes}`,
+        startedAt,
+        options,
+        explain: (error) => this.#explain(error),
+        isReachable: () => this.#isReachable(),
+        onEnd: leave,
+      }
+      return new SandboxProcess(guest, context, onOutput)
     } catch (error) {
       leave()
       throw await this.#explain(error)
@@ -206,6 +216,13 @@ export class TenantSandbox extends Emitter<SandboxEvents> implements Sandbox {
     const evidence = new Promise<void>((resolve) => setTimeout(resolve, evidenceMs).unref())
     await Promise.race([this.#machine.ended, evidence])
     return this.#gone(error) ?? attributed(error, this.id)
+  }
+
+  #isReachable(): Promise<boolean> {
+    return this.#machine.connection.ping({ timeoutMs: evidenceMs }).then(
+      () => true,
+      () => false,
+    )
   }
 
   #assertRunning(): void {

@@ -98,3 +98,13 @@ test('await using destroys', async () => {
   }
   expect(pool.guests).toEqual([])
 })
+
+test('a time limit ends the call even where the guest does not answer', async () => {
+  await using pool = createFakePool()
+  await using sandbox = await pool.createSandbox()
+  const running = sandbox.exec(['sleep', '60'], { timeoutMs: 100, killGraceMs: 0 })
+  await sandbox.exec(['true'])
+  pool.guestOf(sandbox).hang()
+  await expect(running).rejects.toMatchObject({ code: 'GUEST_UNREACHABLE', sandboxId: sandbox.id })
+  await expect(sandbox.exec(['true'], { timeoutMs: 100 })).rejects.toMatchObject({ code: 'TIMEOUT', sandboxId: sandbox.id })
+})

@@ -68,6 +68,16 @@ describe('ending', () => {
     if (words !== undefined) expect(error.consoleTail).toContain(words)
   })
 
+  it('by destroy works on a microVM that is stopped, and a time limit does not wait for it', async () => {
+    const sandbox = await pool().createSandbox()
+    const running = sandbox.exec('sleep 300', { timeoutMs: 500, killGraceMs: 0 }).catch((error: unknown) => error)
+    await sandbox.exec('true')
+    for (const pid of vmProcesses(sandbox.id)) process.kill(pid, 'SIGSTOP')
+    expect(await running).toMatchObject({ code: 'GUEST_UNREACHABLE' })
+    await sandbox.destroy()
+    expect(vmProcesses(sandbox.id)).toEqual([])
+  })
+
   it('by its process being killed rejects what is in flight, and is counted', async () => {
     const sandbox = await pool().createSandbox()
     const running = sandbox.exec('sleep 300').catch((error: unknown) => error)
