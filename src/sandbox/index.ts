@@ -1,6 +1,6 @@
+export type { OutputChunk, Process, Sandbox, SandboxEvents, SandboxInfo, SandboxState } from './contract.ts'
 export type { Command, ExecOptions, SpawnOptions } from './options.ts'
 export type { OutputStream } from './output.ts'
-export type { OutputChunk, Process } from './process.ts'
 export { CommandExitError, type ExecResult } from './result.ts'
-export { type Sandbox, type SandboxEvents, type SandboxInfo, type SandboxState, TenantSandbox } from './sandbox.ts'
+export { TenantSandbox } from './sandbox.ts'
 export type { SignalName } from './signals.ts'

@@ -6,72 +6,13 @@ import { assertValid, durationMs } from '../common/validate.ts'
 import { attributed, type DestroyReason, SandboxGoneError, WarmcellError } from '../errors.ts'
 import type { Isolation } from '../hypervisor/index.ts'
 import type { Machine, MachineEnd } from '../machine/index.ts'
+import type { Process, Sandbox, SandboxEvents, SandboxInfo, SandboxState } from './contract.ts'
 import { runToEnd, textCallbacks } from './exec.ts'
 import { Lifetime, type LifetimeOptions } from './lifetime.ts'
 import { type Command, commandSchema, type ExecOptions, execSchema, type SpawnOptions, spawnSchema } from './options.ts'
 import type { OutputStream } from './output.ts'
-import { type Process, type ProcessContext, SandboxProcess } from './process.ts'
+import { type ProcessContext, SandboxProcess } from './process.ts'
 import type { ExecResult } from './result.ts'
-
-export type SandboxState = 'running' | 'destroying' | 'destroyed' | 'crashed'
-
-export interface SandboxInfo {
-  id: string
-  /** Whose code it runs; bound for life. */
-  tenant?: string
-  template: string
-  state: SandboxState
-  /** How its microVM was made. */
-  origin: 'warm' | 'clone' | 'boot'
-  isolation: Isolation
-  createdAt: Date
-  expiresAt?: Date
-  /** From the call to the first moment a command could run, in milliseconds. */
-  createMs: number
-  metadata: Record<string, string>
-}
-
-export interface SandboxEvents {
-  state: [SandboxState]
-  destroyed: [DestroyReason]
-}
-
-/**
- * One tenant's microVM. It is used once: destroyed, never reset.
- *
- * @example
- * ```ts
- * await using sandbox = await createSandbox()
- * const { stdout } = await sandbox.exec('echo hello from $(uname -r)')
- * console.log(stdout)
- * ```
- */
-export interface Sandbox extends AsyncDisposable {
-  readonly id: string
-  readonly tenant?: string
-  readonly state: SandboxState
-  /**
-   * Runs a command to its end. Any exit code resolves; so does a timeout, with what was printed.
-   *
-   * @throws `INVALID_ARGUMENT`, `SPAWN_FAILED` (no such command, user or directory), `SANDBOX_GONE`, `GUEST_UNREACHABLE`, `COMMAND_EXIT`
-   * with `check`, or the signal's reason.
-   */
-  exec(command: Command, options?: ExecOptions): Promise<ExecResult>
-  /**
-   * Starts a command; resolves when the process has started.
-   *
-   * @throws as `exec`.
-   */
-  spawn(command: Command, options?: SpawnOptions): Promise<Process>
-  info(): SandboxInfo
-  /** Ends the lifetime `ms` from now, whatever was left; returns when that is. */
-  extendTimeout(ms: number): Date
-  /** Resolves when nothing of it is left. Idempotent. */
-  destroy(): Promise<void>
-  on<K extends keyof SandboxEvents>(event: K, listener: (...args: SandboxEvents[K]) => void): this
-  off<K extends keyof SandboxEvents>(event: K, listener: (...args: SandboxEvents[K]) => void): this
-  once<K extends keyof SandboxEvents>(event: K, listener: (...args: SandboxEvents[K]) => void): this
-}
 
 /** What the pool has bound to a sandbox. */
 export interface SandboxBinding extends LifetimeOptions {

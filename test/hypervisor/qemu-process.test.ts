@@ -1,23 +1,13 @@
 import { execPath } from 'node:process'
 import { afterEach, expect, test, vi } from 'vitest'
-import type { VmSpec } from '../../src/hypervisor/index.ts'
 import { QemuHypervisor } from '../../src/hypervisor/qemu/index.ts'
 import { Scratch } from '../support/scratch.ts'
+import { spec } from '../support/vm-spec.ts'
 
 afterEach(() => {
   vi.unstubAllEnvs()
 })
 
-const spec: VmSpec = {
-  id: 'wc-test',
-  isolation: 'emulated',
-  vcpus: 1,
-  memoryMib: 128,
-  hostKernelPath: '/kernel',
-  hostInitramfsPath: '/initramfs',
-  hostRootPath: '/root.img',
-  kernelArguments: [],
-}
 const running = (): AbortSignal => new AbortController().signal
 
 /** A program with QEMU's descriptors and version, that does what the script says. */

@@ -3,17 +3,8 @@ import type { VmSpec } from '../../src/hypervisor/index.ts'
 import { bootMachine } from '../../src/machine/index.ts'
 import { FakeHypervisor } from '../../src/testing/fake-hypervisor.ts'
 import type { FakeGuest } from '../../src/testing/index.ts'
+import { spec } from '../support/vm-spec.ts'
 
-const spec: VmSpec = {
-  id: 'wc-test',
-  isolation: 'emulated',
-  vcpus: 1,
-  memoryMib: 128,
-  hostKernelPath: '/kernel',
-  hostInitramfsPath: '/initramfs',
-  hostRootPath: '/root.img',
-  kernelArguments: [],
-}
 const hypervisorWith = (onGuestStart: (guest: FakeGuest) => void): FakeHypervisor => new FakeHypervisor(new Map(), onGuestStart)
 
 /** Boots, expects it to fail, and to leave nothing. */
