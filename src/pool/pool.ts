@@ -5,6 +5,7 @@ import { setMaxListeners } from 'node:events'
 import PQueue from 'p-queue'
 import { Emitter } from '../common/emitter.ts'
 import { guestPath } from '../common/guest-path.ts'
+import { linkedSignal } from '../common/linked-signal.ts'
 import { startTimer } from '../common/timer.ts'
 import { attributed, WarmcellError } from '../errors.ts'
 import type { Isolation } from '../hypervisor/index.ts'
@@ -79,7 +80,7 @@ export class MachinePool extends Emitter<PoolEvents> implements Pool {
     reservation: { release: () => void },
     startedAt: number,
   ): Promise<Sandbox> {
-    const signal = AbortSignal.any([this.#closing.signal, ...(options.signal ? [options.signal] : [])])
+    const { signal, unlink } = linkedSignal([this.#closing.signal, options.signal])
     try {
       const machine = await this.#machine(template, options.tenant, signal)
       const binding = this.#bind(template, options)
@@ -90,6 +91,8 @@ export class MachinePool extends Emitter<PoolEvents> implements Pool {
     } catch (error) {
       reservation.release()
       throw error
+    } finally {
+      unlink()
     }
   }
 
