@@ -20,6 +20,7 @@ pub struct NewFile {
     name: CString,
     path: String,
     file: File,
+    mode: u32,
     size_bytes: u64,
     parents_made: Vec<String>,
     committed: bool,
@@ -55,11 +56,8 @@ impl NewFile {
             }
         };
         let (root, path) = (Rc::clone(tenant), path.to_string());
-        let new = NewFile { root, directory, temporary, name, path, file, size_bytes: 0, parents_made, committed: false };
-        // The owner first: giving a file away takes the set-user-id bit from its mode.
-        own(tenant, &new.file, user)
-            .and_then(|_| Ok(new.file.set_permissions(Permissions::from_mode(mode & 0o7777))?))
-            .map_err(|error| new.failed(error, "owner"))?;
+        let new = NewFile { root, directory, temporary, name, path, file, mode, size_bytes: 0, parents_made, committed: false };
+        own(tenant, &new.file, user).map_err(|error| new.failed(error, "owner"))?;
         Ok(new)
     }
 
@@ -69,8 +67,10 @@ impl NewFile {
         Ok(())
     }
 
-    /// Puts the file into its place. Returns its size.
+    /// Puts the file into its place. Returns its size. The mode comes last: being given away and being written to both take
+    /// the set-user-id bit from a file.
     pub fn commit(mut self) -> std::result::Result<u64, Failed> {
+        self.file.set_permissions(Permissions::from_mode(self.mode & 0o7777)).map_err(|error| self.failed(error.into(), "owner"))?;
         sys::rename(&self.directory, &self.temporary, &self.name).map_err(|error| self.failed(error, "rename"))?;
         self.committed = true;
         Ok(self.size_bytes)
