@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The command line: nothing but calls to the public API. */
 
-import { Command, Option } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { doctorCommand } from './doctor.ts'
 import { reportFailure } from './report.ts'
 import { runCommand } from './run.ts'
@@ -28,9 +28,9 @@ program
   .option('-e, --env <NAME=VALUE>', 'an environment variable; NAME alone takes its value from here (repeatable)', collect, [])
   .option('-u, --user <user>', 'who runs it: a name or uid[:gid] of the guest')
   .option('-w, --cwd <path>', 'where it runs')
-  .option('--memory <MiB>', "the guest's memory", Number)
-  .option('--vcpus <count>', 'virtual processors', Number)
-  .option('--timeout <seconds>', 'ends the command after this time', Number)
+  .option('--memory <MiB>', "the guest's memory", positive)
+  .option('--vcpus <count>', 'virtual processors', positive)
+  .option('--timeout <seconds>', 'ends the command after this time, with exit code 124', positive)
   .option('-q, --quiet', 'prints nothing of its own')
   .addOption(isolation)
   .addHelpText('after', '\nExample:\n  warmcell run --isolation emulated -- sh -c \'echo "hello from $(uname -sr)"\'')
@@ -42,6 +42,12 @@ program
   .description('Says what this host can run, what it lacks, and the command that mends it.')
   .option('--json', 'prints the report as JSON')
   .action(doctorCommand)
+
+function positive(text: string): number {
+  const number = Number(text)
+  if (Number.isFinite(number) && number > 0) return number
+  throw new InvalidArgumentError('Expected a number above 0.')
+}
 
 function collect(value: string, before: string[]): string[] {
   return [...before, value]

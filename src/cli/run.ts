@@ -15,6 +15,9 @@ interface RunOptions {
   isolation?: Isolation
 }
 
+/** As timeout(1) has it. */
+const exitCodeOfTimeout = 124
+
 /** Signals that a person or a supervisor sends to this process are the command's. */
 const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const
 
@@ -71,7 +74,7 @@ async function attach(guest: Process): Promise<number> {
   const input = feed(guest)
   try {
     const [result] = await Promise.all([guest.wait(), copy(guest.stdout, process.stdout), copy(guest.stderr, process.stderr)])
-    return result.exitCode
+    return result.timedOut ? exitCodeOfTimeout : result.exitCode
   } finally {
     input.stop()
     for (const signal of forwarded) process.removeListener(signal, forward)

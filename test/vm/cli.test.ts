@@ -76,6 +76,13 @@ describe('warmcell run', () => {
     expect(vmProcesses()).toEqual([])
   })
 
+  it('ends a command that takes too long with the exit code of timeout(1)', async () => {
+    expect(await warmcell(['run', '--timeout', '0.5', '--', 'sh', '-c', 'echo begun; sleep 60'])).toMatchObject({
+      code: 124,
+      stdout: 'begun\n',
+    })
+  })
+
   it('does not mind a reader that goes away', async () => {
     const { child, ended } = start(['run', '--', 'sh', '-c', 'yes | head -n 100000; exit 3'])
     child.stdout.once('data', () => child.stdout.destroy())
@@ -86,6 +93,10 @@ describe('warmcell run', () => {
     const missing = await warmcell(['run', '--', 'no-such-program'])
     expect(missing.code).toBe(125)
     expect(missing.stderr).toMatch(/^warmcell: .*no-such-program.*\[SPAWN_FAILED\]\n$/)
+    expect(await warmcell(['run', '--timeout', 'soon', '--', 'true'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('--timeout'),
+    })
     const template = await warmcell(['run', '--template', 'nope', '--', 'true'])
     expect(template).toMatchObject({ code: 125, stderr: expect.stringContaining("no template 'nope'") })
   })

@@ -1,12 +1,15 @@
 /** However the host process dies, no microVM outlives it. */
 
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { expect, it } from 'vitest'
 import { eventually, vmProcesses } from './vm.ts'
 
 /** Starts a host that makes one sandbox, says its id, and then does as `then` says. Needs the build in dist/. */
-async function hostWithSandbox(then = 'setInterval(() => {}, 1_000)'): Promise<{ host: ChildProcess; id: string }> {
+async function hostWithSandbox(
+  then = 'setInterval(() => {}, 1_000)',
+  env: NodeJS.ProcessEnv = {},
+): Promise<{ host: ChildProcess; id: string }> {
   const program = `
     const { createSandbox } = await import('warmcell')
     const sandbox = await createSandbox()
@@ -15,7 +18,7 @@ async function hostWithSandbox(then = 'setInterval(() => {}, 1_000)'): Promise<{
     ${then}`
   const host = spawn(process.execPath, ['--input-type=module', '-e', program], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, WARMCELL_ISOLATION: 'emulated' },
+    env: { ...process.env, WARMCELL_ISOLATION: 'emulated', ...env },
   })
   const [line] = (await once(host.stdout as NodeJS.ReadableStream, 'data')) as [Buffer]
   return { host, id: line.toString().trim() }
@@ -28,6 +31,16 @@ it.each<NodeJS.Signals>(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGSEGV', 'SIGHUP'])('
   host.kill(signal)
   await exited
   expect(await eventually(() => vmProcesses(id).length === 0, 2_000)).toBe(true)
+})
+
+it('killed where the kernel cannot end a microVM with its parent: the guest powers itself off', async () => {
+  const qemu = execFileSync('sh', ['-c', 'command -v qemu-system-x86_64'], { encoding: 'utf8' }).trim()
+  // Without setpriv on the PATH nothing but the closed port tells the microVM.
+  const { host, id } = await hostWithSandbox(undefined, { PATH: '/nowhere', WARMCELL_QEMU: qemu })
+  const exited = once(host, 'exit')
+  host.kill('SIGKILL')
+  await exited
+  expect(await eventually(() => vmProcesses(id).length === 0, 5_000)).toBe(true)
 })
 
 it.each([

@@ -31,20 +31,30 @@ export async function running(sandbox: Sandbox, command: string): Promise<number
   return stdout.split('\n').filter((line) => line.trim() === command).length
 }
 
-/** The QEMU processes of this host that belong to sandboxes: all, or one. */
+/** The QEMU processes of sandboxes that this test run has started, itself or through a program: all, or those of one sandbox. */
 export function vmProcesses(id = ''): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => {
       try {
         const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-        return line.includes('qemu-system') && line.includes(`\0${id === '' ? 'wc-' : id}`)
+        return (
+          line.includes('qemu-system') &&
+          line.includes(`\0${id === '' ? 'wc-' : id}`) &&
+          processGroup(pid) === processGroup('self')
+        )
       } catch {
         // It ended meanwhile.
         return false
       }
     })
     .map(Number)
+}
+
+/** It is inherited, also by orphans; another test run on this machine has another. The fifth field of stat, after a name that may hold anything. */
+function processGroup(pid: string): string | undefined {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  return stat.slice(stat.lastIndexOf(')')).split(' ')[3]
 }
 
 /** Resolves when `condition` holds, or with false when it has not held for `ms`. */
