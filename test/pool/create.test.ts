@@ -37,15 +37,15 @@ test('env, cwd, user and files are bound late: template, then pool, then sandbox
   )
   await using bound = await pool.createSandbox({
     env: { C: 'sandbox', A: undefined },
-    cwd: '/work',
+    cwd: '/srv',
     user: '1000:1000',
     files: { 'in/it.txt': 'text ', '/etc/motd': Buffer.from('bytes') },
   })
   expect((await bound.exec('pwd; whoami; env; cat in/it.txt /etc/motd')).stdout).toBe(
-    '/work\n1000:1000\nB=pool\nC=sandbox\ntext bytes',
+    '/srv\n1000:1000\nB=pool\nC=sandbox\ntext bytes',
   )
   const { stdout } = await bound.exec('pwd; whoami; env', { cwd: 'in', user: 'root', env: { B: undefined, E: 'command' } })
-  expect(stdout).toBe('/work/in\nroot\nC=sandbox\nE=command\n')
+  expect(stdout).toBe('/srv/in\nroot\nC=sandbox\nE=command\n')
   expect(bound.info().metadata).toEqual({ from: 'pool' })
 })
 
