@@ -44,11 +44,6 @@ export class Machine {
     })
   }
 
-  /** The host process that is the microVM. */
-  get pid(): number {
-    return this.#vm.pid
-  }
-
   /** SIGKILL; resolves when nothing is left. Idempotent: concurrent callers share one end. */
   async destroy(): Promise<void> {
     this.#end({ kind: 'destroyed' })

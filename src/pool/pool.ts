@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import PQueue from 'p-queue'
+import { definedOnly } from '../common/defined.ts'
 import { Emitter } from '../common/emitter.ts'
 import { guestPath } from '../common/guest-path.ts'
 import { linkedSignal } from '../common/linked-signal.ts'
@@ -252,8 +253,8 @@ function closedError(): WarmcellError {
 /** The options of one create over the pool's defaults: objects are merged, the rest is replaced. */
 function withDefaults(defaults: CreateSandboxOptions, given: CreateSandboxOptions): CreateSandboxOptions {
   return {
-    ...defaults,
-    ...given,
+    ...definedOnly(defaults),
+    ...definedOnly(given),
     env: { ...defaults.env, ...given.env },
     metadata: { ...defaults.metadata, ...given.metadata },
     files: { ...defaults.files, ...given.files },

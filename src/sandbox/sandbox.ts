@@ -1,5 +1,6 @@
 /** What a tenant does with one microVM, from the moment it is theirs until it is gone. */
 
+import { definedOnly } from '../common/defined.ts'
 import { Emitter } from '../common/emitter.ts'
 import { guestPath } from '../common/guest-path.ts'
 import { assertValid, durationMs } from '../common/validate.ts'
@@ -220,8 +221,4 @@ const endings: Readonly<Record<DestroyReason, string>> = {
 function describe(command: Command): string {
   const text = typeof command === 'string' ? command : command.join(' ')
   return `\`${text.length > 80 ? `${text.slice(0, 80)}…` : text}\``
-}
-
-function definedOnly(env: Record<string, string | undefined>): Record<string, string> {
-  return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined))
 }

@@ -130,3 +130,9 @@ test('what info returns is a copy', async () => {
   sandbox.info().metadata.a = 'changed'
   expect(sandbox.info().metadata).toEqual({ a: '1' })
 })
+
+test('an option passed as undefined is one that was not passed', async () => {
+  await using pool = createFakePool({ defaults: { user: 'root', cwd: '/srv' } })
+  await using sandbox = await pool.createSandbox({ user: undefined, cwd: undefined } as object)
+  expect((await sandbox.exec('pwd; whoami')).stdout).toBe('/srv\nroot\n')
+})
