@@ -11,6 +11,7 @@ import {
   prepareStateDirectory,
   probeDeadlineMs,
   probeHardware,
+  remedy,
 } from './host/index.ts'
 import type { Hypervisor } from './hypervisor/index.ts'
 import { findProgram, QemuHypervisor } from './hypervisor/qemu/index.ts'
@@ -25,7 +26,7 @@ import {
   wantedIsolation,
 } from './pool/index.ts'
 import type { Sandbox } from './sandbox/index.ts'
-import { planBoot, resolveTemplate, type Template, type TemplateSpec } from './template/index.ts'
+import { planBoot, resolveTemplate, resolveTemplates } from './template/index.ts'
 
 /** The share of the memory available now that a pool may use by default. */
 const memoryShare = 0.75
@@ -85,14 +86,18 @@ export async function createSandbox(options?: CreateSandboxOptions): Promise<San
 /** What this host can run, what it lacks, and the command that mends it. Boots a guest to prove an accelerator. Never throws for a lacking host. */
 export async function doctor(): Promise<DoctorReport> {
   const stateDirectory = defaultStateDirectory()
+  const wanted = wantedIsolation()
+  const [hypervisor, image] = [QemuHypervisor.find(), findGuestImage()]
+  // Each is asked for below, and what is lacking is said there.
+  for (const search of [hypervisor, image]) search.catch(() => {})
   return examine({
-    wanted: wantedIsolation(),
-    hypervisor: async () => (await QemuHypervisor.find()).name,
+    wanted,
+    hypervisor: async () => (await hypervisor).name,
     guestImage: async () => {
-      const { kernelRelease, hostDirectory } = await findGuestImage()
+      const { kernelRelease, hostDirectory } = await image
       return `Linux ${kernelRelease}, at ${hostDirectory}`
     },
-    hardware: async () => hardwareVerdict(await QemuHypervisor.find(), await findGuestImage(), stateDirectory, true),
+    hardware: async () => hardwareVerdict(await hypervisor, await image, stateDirectory, true),
     diesWithParent: async () => process.platform === 'linux' && (await findProgram('setpriv')) !== undefined,
     stateDirectory: async () => {
       await prepareStateDirectory(stateDirectory)
@@ -101,17 +106,11 @@ export async function doctor(): Promise<DoctorReport> {
   })
 }
 
-function resolveTemplates(specs: Record<string, TemplateSpec>): Map<string, Template> {
-  return new Map(Object.entries({ base: {}, ...specs }).map(([name, spec]) => [name, resolveTemplate(name, spec)]))
-}
-
 async function assertHardware(hypervisor: Hypervisor, image: GuestImage, stateDirectory: string): Promise<void> {
   const verdict = await hardwareVerdict(hypervisor, image, stateDirectory)
   if (verdict.works) return
-  const otherwise =
-    "Or ask for isolation: 'emulated' (WARMCELL_ISOLATION=emulated): it runs anywhere, about 30 times slower, and is no security boundary, for development only."
   throw new WarmcellError('HOST_UNSUPPORTED', `This host has no working hardware isolation. ${verdict.detail}`, {
-    hint: verdict.fix === undefined ? otherwise : `${verdict.fix} ${otherwise}`,
+    hint: remedy(verdict),
   })
 }
 

@@ -1,9 +1,9 @@
 /** A process of the guest by its three streams: the conversation on the control stream, as states. */
 
 import type { Readable, Writable } from 'node:stream'
+import { type Deferred, deferred } from '../common/deferred.ts'
 import { WarmcellError } from '../errors.ts'
 import { type MuxSession, type MuxStream, violation } from '../mux/index.ts'
-import { type Deferred, deferred } from './deferred.ts'
 import { spawnFailure } from './failure.ts'
 import { encodeMessage, type GuestMessage } from './messages.ts'
 import type { GuestExit, GuestProcess, ProcessSpec } from './process.ts'

@@ -1,6 +1,6 @@
 /** A fixed number of places, given out first come first served. */
 
-import { type Deferred, deferred } from './deferred.ts'
+import { type Deferred, deferred } from '../common/deferred.ts'
 
 export class Slots {
   readonly #max: number

@@ -3,7 +3,7 @@
 import { availableParallelism } from 'node:os'
 import { WarmcellError } from '../errors.ts'
 import { availableMemoryMib } from './memory.ts'
-import type { HardwareVerdict } from './probe.ts'
+import { type HardwareVerdict, remedy } from './probe.ts'
 
 export interface DoctorReport {
   /** Sandboxes can be created with the isolation that is asked for (`WARMCELL_ISOLATION`, 'hardware' by default). */
@@ -71,11 +71,9 @@ async function finding(name: string, find: () => Promise<string>): Promise<Docto
 }
 
 async function accelerator(facts: DoctorFacts): Promise<DoctorCheck> {
-  const { works, detail, fix } = await facts.hardware()
-  const status = works ? 'pass' : facts.wanted === 'hardware' ? 'fail' : 'warn'
-  const otherwise =
-    "Or ask for isolation 'emulated' (WARMCELL_ISOLATION=emulated): slower, and no security boundary, for development only."
-  return { name: 'accelerator', status, detail, ...(!works && { fix: fix === undefined ? otherwise : `${fix} ${otherwise}` }) }
+  const verdict = await facts.hardware()
+  const status = verdict.works ? 'pass' : facts.wanted === 'hardware' ? 'fail' : 'warn'
+  return { name: 'accelerator', status, detail: verdict.detail, ...(!verdict.works && { fix: remedy(verdict) }) }
 }
 
 async function parentDeath(facts: DoctorFacts): Promise<DoctorCheck> {

@@ -14,6 +14,14 @@ export interface HardwareVerdict {
   readonly fix?: string
 }
 
+const otherwise =
+  "Or ask for isolation: 'emulated' (WARMCELL_ISOLATION=emulated): it runs anywhere, about 30 times slower, and is no security boundary, for development only."
+
+/** What to do on a host whose accelerator does not work: mend it, or do without and know the price. */
+export function remedy({ fix }: HardwareVerdict): string {
+  return fix === undefined ? otherwise : `${fix} ${otherwise}`
+}
+
 export interface ProbeOptions {
   /** Boots a guest under the accelerator to its agent's first answer and ends it; rejects when it does not get there in time. */
   readonly boot: () => Promise<void>

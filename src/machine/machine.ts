@@ -1,6 +1,7 @@
 /** The life of one microVM: running, ending, ended; whoever made it, by booting or by cloning. */
 
 import type { AgentConnection } from '../agent/index.ts'
+import { type Deferred, deferred } from '../common/deferred.ts'
 import type { WarmcellError } from '../errors.ts'
 import type { Vm } from '../hypervisor/index.ts'
 
@@ -27,17 +28,15 @@ export class Machine {
   readonly connection: AgentConnection
   /** Resolves, never rejects, when nothing of the machine is left. */
   readonly ended: Promise<MachineEnd>
+  readonly #ended: Deferred<MachineEnd> = deferred()
   readonly #vm: Vm
   #state: MachineState = { name: 'running' }
-  #announceEnd!: (end: MachineEnd) => void
 
   constructor(id: string, vm: Vm, connection: AgentConnection) {
     this.id = id
     this.connection = connection
     this.#vm = vm
-    this.ended = new Promise((resolve) => {
-      this.#announceEnd = resolve
-    })
+    this.ended = this.#ended.promise
     void vm.ended.then(({ exitCode, signal }) => this.#crash(`its process ended with ${signal ?? `exit code ${exitCode}`}`))
     void connection.ended.then((error) => {
       if (error !== undefined) this.#crash(error.message.replace(/\.$/, ''), error)
@@ -68,7 +67,7 @@ export class Machine {
         void this.#vm.kill().then(() => this.#enter({ name: 'ended', end: this.#endOf(next.cause) }))
         return
       case 'ended':
-        this.#announceEnd(next.end)
+        this.#ended.resolve(next.end)
         return
       default:
         next satisfies never

@@ -1,2 +1,2 @@
 export { planBoot } from './plan.ts'
-export { type Env, type Resources, resolveTemplate, type Template, type TemplateSpec } from './template.ts'
+export { type Env, type Resources, resolveTemplate, resolveTemplates, type Template, type TemplateSpec } from './template.ts'

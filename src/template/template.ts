@@ -83,3 +83,8 @@ export function resolveTemplate(name: string, spec: TemplateSpec): Template {
     cwd,
   }
 }
+
+/** Every template of a pool, by name; `base` is always among them. @throws `INVALID_ARGUMENT` naming the template and the field. */
+export function resolveTemplates(specs: Readonly<Record<string, TemplateSpec>>): Map<string, Template> {
+  return new Map(Object.entries({ base: {}, ...specs }).map(([name, spec]) => [name, resolveTemplate(name, spec)]))
+}

@@ -4,6 +4,7 @@ import { setMaxListeners } from 'node:events'
 import { posix } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { encodeMessage, type HostMessage, protocolGeneration, readMessage } from '../agent/index.ts'
+import { type Deferred, deferred } from '../common/deferred.ts'
 import { foreignLines } from '../common/text.ts'
 import type { VmEnd } from '../hypervisor/index.ts'
 import { MuxSession } from '../mux/index.ts'
@@ -39,15 +40,13 @@ export class FakeGuest {
   #identity: FakeIdentity | undefined
   #console = ''
   #pids = 0
-  #announceEnd!: (end: VmEnd) => void
+  readonly #ended: Deferred<VmEnd> = deferred()
 
   /** @internal */
   constructor(id: string, pipe: Duplex, programs: ReadonlyMap<string, FakeProgram>) {
     this.id = id
     this.#pipe = pipe
-    this.ended = new Promise((resolve) => {
-      this.#announceEnd = resolve
-    })
+    this.ended = this.#ended.promise
     this.#session = new MuxSession(pipe, { role: 'server', onStream: (stream) => void this.#serve(stream) })
     setMaxListeners(0, this.#life.signal) // one for each process
     this.#world = { files: this.files, programs, signal: this.#life.signal, onViolation: () => this.#session.destroy() }
@@ -103,7 +102,7 @@ export class FakeGuest {
     this.#life.abort(new Error('the guest has ended'))
     this.#pipe.destroy()
     // As with a process: its pipes close first, and its end is heard of in a later turn.
-    setImmediate(() => this.#announceEnd(end))
+    setImmediate(() => this.#ended.resolve(end))
   }
 
   async #serve(stream: Duplex): Promise<void> {

@@ -2,7 +2,7 @@
 
 import { bootMachine } from '../machine/index.ts'
 import { assertPoolOptions, MachinePool, type Pool, type PoolOptions } from '../pool/index.ts'
-import { resolveTemplate } from '../template/index.ts'
+import { resolveTemplates } from '../template/index.ts'
 import type { FakeGuest } from './fake-guest.ts'
 import { FakeHypervisor } from './fake-hypervisor.ts'
 import type { FakeProgram } from './program.ts'
@@ -55,9 +55,8 @@ export function createFakePool(options: FakePoolOptions = {}): FakePool {
   const { templates = {}, budget, defaults = {}, programs = {}, onGuestStart, bootsAtOnceMax = 4, bootDeadlineMs } = options
   assertPoolOptions({ templates, defaults, ...(budget && { budget }) })
   const hypervisor = new FakeHypervisor(new Map(Object.entries({ ...builtinPrograms, ...programs })), onGuestStart)
-  const resolved = Object.entries({ base: {}, ...templates }).map(([name, spec]) => [name, resolveTemplate(name, spec)] as const)
   return new HypervisorPool(hypervisor, {
-    templates: new Map(resolved),
+    templates: resolveTemplates(templates),
     budget: { ...budgetDefault, ...budget },
     isolation: 'emulated',
     defaults,
