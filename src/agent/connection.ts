@@ -4,8 +4,8 @@ import type { Duplex } from 'node:stream'
 import { type CallOptions, withDeadline } from '../common/deadline.ts'
 import { WarmcellError } from '../errors.ts'
 import { MuxSession, type MuxStream, violation } from '../mux/index.ts'
-import { fileFailure, handshakeFailure } from './failure.ts'
-import { encodeMessage, type GuestMessage } from './messages.ts'
+import { fileFailure, handshakeFailure, refusal } from './failure.ts'
+import { encodeMessage, type GuestMessage, type HostMessage } from './messages.ts'
 import type { GuestProcess, ProcessSpec } from './process.ts'
 import { readMessage } from './reader.ts'
 import { RemoteProcess } from './remote-process.ts'
@@ -13,7 +13,7 @@ import { Slots } from './slots.ts'
 import { encodeStart } from './start.ts'
 
 /** The generation of the wire this host speaks: protocol.md. */
-export const protocolGeneration = 1
+export const protocolGeneration = 2
 
 /** Each has three streams, of the 256 that the guest takes at once: room is left for files and what later parts add. */
 export const processesAtOnceMax = 80
@@ -30,11 +30,16 @@ export interface Identity {
   hostname: string
   /** 32 hex digits. */
   machineId: string
+  /** A number that no other clone has, so that a program in the guest can tell that it is in a new one; 0 before there are clones. */
+  generationId: bigint
+  /** It is going to be a template: what must differ between clones, such as the boot id, must not come into being yet. */
+  template: boolean
 }
 
 export interface Welcome {
   agentVersion: string
   kernelRelease: string
+  /** Empty in a template. */
   bootId: string
 }
 
@@ -62,10 +67,9 @@ export class AgentConnection {
    * @throws PROTOCOL when the agent speaks another generation; BOOT_FAILED when a step of it failed; GUEST_UNREACHABLE; TIMEOUT.
    */
   async handshake(identity: Identity, options: CallOptions = {}): Promise<Welcome> {
-    const hello = encodeMessage({ type: 'Hello', generation: protocolGeneration, ...identity })
-    const answer = await withDeadline("The guest agent's handshake", options, (signal) =>
-      this.#ask(this.#session.open(), signal, (stream) => stream.end(hello)),
-    )
+    const template = identity.template ? 1 : 0
+    const hello: HostMessage = { type: 'Hello', generation: protocolGeneration, ...identity, template }
+    const answer = await this.#request("The guest agent's handshake", hello, options)
     if (answer.type === 'Failed') throw handshakeFailure(answer)
     if (answer.type !== 'Welcome') throw this.#broken(`${answer.type} in answer to Hello`)
     const { generation, agentVersion, kernelRelease, bootId } = answer
@@ -114,6 +118,27 @@ export class AgentConnection {
     if (answer.sizeBytes !== data.length) throw this.#broken(`${answer.sizeBytes} bytes written of ${data.length} sent`)
   }
 
+  /**
+   * Has the guest forget this session, so that clones of it can begin sessions of their own. Processes that run go on by themselves.
+   * Nothing may be sent after it.
+   *
+   * @returns how many processes go on
+   * @throws BOOT_FAILED when something is under way; GUEST_UNREACHABLE; PROTOCOL; TIMEOUT.
+   */
+  async quiesce(options: CallOptions = {}): Promise<number> {
+    const answer = await this.#request('The quiescing of the guest', { type: 'Quiesce' }, options)
+    if (answer.type === 'Failed') throw refusal('quiesce', answer)
+    if (answer.type !== 'Quiesced') throw this.#broken(`${answer.type} in answer to Quiesce`)
+    return answer.processes
+  }
+
+  /** Sets the guest's wall clock, in nanoseconds since 1970: a guest that waited may have fallen behind. @throws as `handshake`. */
+  async setClock(wallClockNs: bigint, options: CallOptions = {}): Promise<void> {
+    const answer = await this.#request('Setting the clock of the guest', { type: 'SetClock', wallClockNs }, options)
+    if (answer.type === 'Failed') throw refusal('set its clock', answer)
+    if (answer.type !== 'ClockSet') throw this.#broken(`${answer.type} in answer to SetClock`)
+  }
+
   /** The round trip to the agent in milliseconds. @throws GUEST_UNREACHABLE; PROTOCOL; TIMEOUT. */
   ping(options: CallOptions = {}): Promise<number> {
     return this.#session.ping(options)
@@ -122,6 +147,11 @@ export class AgentConnection {
   /** Ends everything at once. The guest powers off when it sees it. */
   close(): void {
     this.#session.destroy()
+  }
+
+  #request(what: string, message: HostMessage, options: CallOptions): Promise<GuestMessage> {
+    const encoded = encodeMessage(message)
+    return withDeadline(what, options, (signal) => this.#ask(this.#session.open(), signal, (stream) => stream.end(encoded)))
   }
 
   /** One message out, one message back, and the end of the stream, whatever happens. */

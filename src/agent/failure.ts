@@ -59,9 +59,7 @@ export function fileFailure(path: string, failed: Failed): FileError {
 
 /** The guest did not take its identity: nothing may run in it. */
 export function handshakeFailure(failed: Failed): WarmcellError {
-  const errno = foreignText(failed.errno, errnoCharsMax)
-  const step = foreignText(failed.step, stepCharsMax)
-  if (errno === 'EPROTO') {
+  if (failed.errno === 'EPROTO') {
     return new WarmcellError(
       'PROTOCOL',
       `The guest's agent speaks another generation of the wire: ${foreignText(failed.message)}.`,
@@ -70,9 +68,15 @@ export function handshakeFailure(failed: Failed): WarmcellError {
       },
     )
   }
+  return refusal('take its identity', failed)
+}
+
+/** The guest did not do what it has to be able to do: it is no guest to give to anybody. */
+export function refusal(what: string, failed: Failed): WarmcellError {
+  const [errno, step] = [foreignText(failed.errno, errnoCharsMax), foreignText(failed.step, stepCharsMax)]
   return new WarmcellError(
     'BOOT_FAILED',
-    `The guest did not take its identity, at step '${step}' (${errno}: ${foreignText(failed.message)}).`,
+    `The guest did not ${what}, at step '${step}' (${errno}: ${foreignText(failed.message)}).`,
   )
 }
 

@@ -5,18 +5,34 @@ import type { Duplex } from 'node:stream'
 /** Hardware isolation is KVM on Linux and Hypervisor.framework on macOS; emulation runs anywhere and isolates nobody. */
 export type Isolation = 'hardware' | 'emulated'
 
-/** What a microVM is made of. Everything is data: two equal specs make two microVMs that differ in nothing but time. */
-export interface VmSpec {
-  /** Names the microVM in messages and in the host's process list. */
-  readonly id: string
+/** The machine that a guest finds itself in. A clone's must be its template's in every field, or the device state does not fit. */
+export interface VmHardware {
   readonly isolation: Isolation
   readonly vcpus: number
   readonly memoryMib: number
+  /** Whether the guest's kernel finds its devices by ACPI tables; otherwise they are named on its command line. */
+  readonly acpi: boolean
+  /** The root file system: a raw disk image, attached read-only as the guest's first disk. */
+  readonly hostRootPath: string
+}
+
+/** What a microVM that boots is made of. Everything is data: two equal specs make two microVMs that differ in nothing but time. */
+export interface VmSpec extends VmHardware {
+  /** Names the microVM in messages and in the host's process list. */
+  readonly id: string
   readonly hostKernelPath: string
   readonly hostInitramfsPath: string
   readonly kernelArguments: readonly string[]
-  /** The root file system: a raw disk image, attached read-only as the guest's first disk. */
-  readonly hostRootPath: string
+  /** A new file that is to be the guest's memory, so that it is there when the microVM is saved. Default: memory of the process's own. */
+  readonly hostMemoryPath?: string
+}
+
+/** A microVM that was saved: what every clone of it is made from. Both files are only ever read. */
+export interface VmSnapshot extends VmHardware {
+  /** The guest's memory. A clone maps it copy-on-write: it reads the file's pages and keeps its own changes to itself. */
+  readonly hostMemoryPath: string
+  /** The state of the processors and devices. */
+  readonly hostStatePath: string
 }
 
 /** How a microVM's process ended. */
@@ -25,12 +41,9 @@ export interface VmEnd {
   readonly signal: NodeJS.Signals | null
 }
 
-/** A microVM that has been started. Whoever holds it ends it. */
-export interface Vm {
-  /** The host process that is the microVM. */
+/** The host process of a microVM. Whoever holds it ends it. */
+export interface VmProcess {
   readonly pid: number
-  /** The host's end of the guest agent's port. */
-  readonly agentPipe: Duplex
   /** Resolves when the process has ended and its pipes are closed; never rejects. */
   readonly ended: Promise<VmEnd>
   /** The last lines of the guest's console: a guest wrote them, so they are hostile, and made safe to show. */
@@ -39,6 +52,31 @@ export interface Vm {
   logTail(): string
   /** Ends the process with SIGKILL; resolves with `ended`. Idempotent. */
   kill(): Promise<VmEnd>
+}
+
+/** A microVM that has been started. */
+export interface Vm extends VmProcess {
+  /** The host's end of the guest agent's port. */
+  readonly agentPipe: Duplex
+  /** The guest stands still from here on and takes no processor time; its clocks go on, so that it wakes in the present. */
+  pause(): void
+  resume(): void
+  /**
+   * Stops the guest for good and writes the state of its processors and devices to a new file. Its memory is in `hostMemoryPath` of its spec.
+   *
+   * @throws `BOOT_FAILED` in the hypervisor's own words.
+   */
+  save(hostStatePath: string): Promise<void>
+}
+
+/** A hypervisor's process that has been started for a clone, and waits to be told to load it. */
+export interface ParkedVm extends VmProcess {
+  /**
+   * Loads the snapshot and lets the guest run on from where it was saved.
+   *
+   * @throws `BOOT_FAILED` in the hypervisor's own words; the process is then of no use, and its holder's to end.
+   */
+  load(): Promise<Vm>
 }
 
 export interface Hypervisor {
@@ -50,4 +88,11 @@ export interface Hypervisor {
    * @throws `BOOT_FAILED` when the process ends or does not answer; nothing is left behind.
    */
   start(spec: VmSpec, signal: AbortSignal): Promise<Vm>
+  /**
+   * Starts the process of a clone and resolves once it can load.
+   *
+   * @param id names the clone, in messages and in the host's process list
+   * @throws `BOOT_FAILED` when the process ends or does not answer; nothing is left behind.
+   */
+  park(snapshot: VmSnapshot, id: string, signal: AbortSignal): Promise<ParkedVm>
 }

@@ -1,1 +1,1 @@
-export type { Hypervisor, Isolation, Vm, VmEnd, VmSpec } from './hypervisor.ts'
+export type { Hypervisor, Isolation, ParkedVm, Vm, VmEnd, VmHardware, VmProcess, VmSnapshot, VmSpec } from './hypervisor.ts'

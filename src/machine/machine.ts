@@ -1,9 +1,11 @@
 /** The life of one microVM: running, ending, ended; whoever made it, by booting or by cloning. */
 
-import type { AgentConnection } from '../agent/index.ts'
+import type { AgentConnection, ProcessSpec } from '../agent/index.ts'
+import { type CallOptions, withDeadline } from '../common/deadline.ts'
 import { type Deferred, deferred } from '../common/deferred.ts'
-import type { WarmcellError } from '../errors.ts'
+import { WarmcellError } from '../errors.ts'
 import type { Vm } from '../hypervisor/index.ts'
+import { wallClockNs } from './identity.ts'
 
 /** Why a machine ended: somebody destroyed it, or it ended by itself, with what is known of that. */
 export type MachineEnd =
@@ -41,6 +43,55 @@ export class Machine {
     void connection.ended.then((error) => {
       if (error !== undefined) this.#crash(error.message.replace(/\.$/, ''), error)
     })
+  }
+
+  /** The guest stands still, takes no processor time, and answers nothing. Only for one that is idle: what is under way would be late. */
+  pause(): void {
+    this.#vm.pause()
+  }
+
+  /**
+   * The guest goes on, with the time of now.
+   *
+   * @throws `GUEST_UNREACHABLE`, `PROTOCOL`, `TIMEOUT` or `BOOT_FAILED`: it is of no use to anybody.
+   */
+  async wake(options: CallOptions = {}): Promise<void> {
+    this.#vm.resume()
+    await this.connection.setClock(wallClockNs(), options)
+  }
+
+  /**
+   * Runs a program to its end and throws away what it prints, so that a tenant's first one finds the way trodden: emulated, the code is translated, and in
+   * any case the pages that it writes are the machine's own. A program that is not there goes half the way, and is no failure.
+   *
+   * @throws `GUEST_UNREACHABLE`, `PROTOCOL`, `TIMEOUT`, or the signal's reason.
+   */
+  async exercise(program: ProcessSpec, options: CallOptions = {}): Promise<void> {
+    await withDeadline(`Exercising ${this.id}`, options, async (signal) => {
+      try {
+        const process = await this.connection.start(program, { signal })
+        for (const output of [process.stdout, process.stderr]) output.resume()
+        await process.exited
+      } catch (error) {
+        if (!WarmcellError.is(error) || error.code !== 'SPAWN_FAILED') throw error
+      }
+      // Answered once the agent has nothing left to do.
+      await this.connection.ping({ signal })
+    })
+  }
+
+  /**
+   * Ends the machine, leaving the state of its processors and devices in a new file, beside the memory that its spec named: a snapshot.
+   *
+   * @throws `BOOT_FAILED`, `GUEST_UNREACHABLE`, `PROTOCOL`, `TIMEOUT`. The machine has ended all the same.
+   */
+  async save(hostStatePath: string, options: CallOptions = {}): Promise<void> {
+    try {
+      await this.connection.quiesce(options)
+      await withDeadline(`Saving ${this.id}`, options, () => this.#vm.save(hostStatePath))
+    } finally {
+      await this.destroy()
+    }
   }
 
   /** SIGKILL; resolves when nothing is left. Idempotent: concurrent callers share one end. */

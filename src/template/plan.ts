@@ -21,6 +21,7 @@ export async function planBoot(template: Template, image: GuestImage, isolation:
     hostKernelPath: image.hostKernelPath,
     hostInitramfsPath: image.hostInitramfsPath,
     hostRootPath,
+    acpi: true,
     kernelArguments: [
       ...image.kernelArguments,
       `warmcell.rootfs=${format}`,

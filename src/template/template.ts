@@ -30,7 +30,23 @@ export interface TemplateSpec {
   user?: string
   /** Where commands run. Default: the user's home. */
   cwd?: string
+  /** Run once, one after the other, by `/bin/sh -c` as root in `/`, before the snapshot is taken: install, compile, fill caches. Each must exit with 0. */
+  setup?: string[]
+  /** Started as `user` before the snapshot is taken and left running in every clone: a string by `/bin/sh -c`, an array without a shell. What it prints is dropped. */
+  start?: string | string[]
+  /** When the snapshot may be taken: a port of the guest's loopback accepts, a command exits with 0, a path exists. Default: at once after `start`. */
+  ready?: { port: number } | { exec: string[] } | { file: string }
+  /** How many clones wait, ready to be taken: a number, or bounds within which it follows demand. Default 0. */
+  warm?: WarmTarget
+  /**
+   * Who may share one snapshot's memory pages, which is a side channel as every sharing of memory is: all tenants (default: a template holds no tenant's data), one tenant (a
+   * snapshot each), or nobody (every sandbox boots by itself). Only with 'global' there is warm stock.
+   */
+  sharing?: Sharing
 }
+
+export type WarmTarget = number | { min: number; max: number }
+export type Sharing = 'global' | 'tenant' | 'none'
 
 /** A template with nothing left to decide. */
 export interface Template {
@@ -40,6 +56,11 @@ export interface Template {
   readonly env: Readonly<Env>
   readonly user: string
   readonly cwd: string
+  readonly setup: readonly string[]
+  readonly start: string | readonly string[] | undefined
+  readonly ready: TemplateSpec['ready'] | undefined
+  readonly warm: { readonly min: number; readonly max: number }
+  readonly sharing: Sharing
 }
 
 const specSchema = z.strictObject({
@@ -62,7 +83,7 @@ const specSchema = z.strictObject({
 /** @throws `INVALID_ARGUMENT` naming the template and the field. */
 export function resolveTemplate(name: string, spec: TemplateSpec): Template {
   assertValid(specSchema, spec, `template '${name}'`)
-  const { root = 'base', resources = {}, env = {}, user, cwd = '' } = spec
+  const { root = 'base', resources = {}, env = {}, user, cwd = '', warm = 0, sharing = 'global' } = spec
   const { vcpus = 1, memoryMib = 256, pids = 512 } = resources
   const { diskMib = Math.floor(memoryMib / 2) } = resources
   if (diskMib > memoryMib) {
@@ -81,6 +102,11 @@ export function resolveTemplate(name: string, spec: TemplateSpec): Template {
     env,
     user: user ?? (root === 'base' ? 'user' : '1000:1000'),
     cwd,
+    setup: spec.setup ?? [],
+    start: spec.start,
+    ready: spec.ready,
+    warm: typeof warm === 'number' ? { min: warm, max: warm } : warm,
+    sharing,
   }
 }
 

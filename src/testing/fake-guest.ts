@@ -3,7 +3,7 @@
 import { setMaxListeners } from 'node:events'
 import { posix } from 'node:path'
 import type { Duplex } from 'node:stream'
-import { encodeMessage, type HostMessage, protocolGeneration, readMessage } from '../agent/index.ts'
+import { encodeMessage, type GuestMessage, type HostMessage, protocolGeneration, readMessage } from '../agent/index.ts'
 import { type Deferred, deferred } from '../common/deferred.ts'
 import { foreignLines } from '../common/text.ts'
 import type { VmEnd } from '../hypervisor/index.ts'
@@ -16,6 +16,8 @@ export interface FakeIdentity {
   readonly hostname: string
   readonly machineId: string
   readonly entropy: Uint8Array
+  /** 0 in one that was booted, and no other clone's in a clone. */
+  readonly generationId: bigint
 }
 
 type Message<T extends HostMessage['type']> = Extract<HostMessage, { type: T }>
@@ -91,6 +93,12 @@ export class FakeGuest {
     this.#pipe.pause()
   }
 
+  /** It goes on after `hang`. */
+  resume(): void {
+    this.#pipe.uncork()
+    this.#pipe.resume()
+  }
+
   /** Bytes onto the pipe that no agent would send. */
   sendRaw(bytes: Uint8Array): void {
     this.#pipe.write(bytes)
@@ -113,6 +121,8 @@ export class FakeGuest {
       else if (message.type === 'Start') this.#start(stream as Duplex & { id: number }, message)
       else if (message.type === 'Attach') await this.#attach(stream, message)
       else if (message.type === 'WriteFile') await this.#writeFile(stream, message)
+      else if (message.type === 'SetClock') answer(stream, { type: 'ClockSet' })
+      else if (message.type === 'Quiesce') answer(stream, { type: 'Quiesced', processes: 0 })
       else refuse(stream, 'EPROTO', 'open', `${message.type} opens no stream`)
     } catch {
       // Reset by the host, or not what the wire allows: this stream is over.
@@ -120,15 +130,15 @@ export class FakeGuest {
     }
   }
 
-  #greet(stream: Duplex, { generation, hostname, machineId, entropy }: Message<'Hello'>): void {
+  #greet(stream: Duplex, hello: Message<'Hello'>): void {
+    const { generation, hostname, machineId, entropy, generationId, template } = hello
     if (generation !== protocolGeneration) {
       refuse(stream, 'EPROTO', 'hello', `generation ${generation} is not spoken here`)
       return
     }
-    this.#identity = { hostname, machineId, entropy: Uint8Array.from(entropy) }
-    const bootId = '00000000-0000-4000-8000-000000000000'
-    stream.end(encodeMessage({ type: 'Welcome', generation, agentVersion: 'fake', kernelRelease: 'fake', bootId }))
-    stream.resume()
+    this.#identity = { hostname, machineId, entropy: Uint8Array.from(entropy), generationId }
+    const bootId = template === 1 ? '' : '00000000-0000-4000-8000-000000000000'
+    answer(stream, { type: 'Welcome', generation, agentVersion: 'fake', kernelRelease: 'fake', bootId })
   }
 
   #start(stream: Duplex & { id: number }, start: Message<'Start'>): void {
@@ -173,6 +183,10 @@ export class FakeGuest {
 }
 
 function refuse(stream: Duplex, errno: string, step: string, message: string): void {
-  stream.end(encodeMessage({ type: 'Failed', errno, step, message: message.slice(0, 1_000) }))
+  answer(stream, { type: 'Failed', errno, step, message: message.slice(0, 1_000) })
+}
+
+function answer(stream: Duplex, message: GuestMessage): void {
+  stream.end(encodeMessage(message))
   stream.resume()
 }

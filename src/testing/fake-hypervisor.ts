@@ -1,9 +1,14 @@
 /** A hypervisor whose microVMs are fake guests. */
 
-import type { Hypervisor, Vm, VmSpec } from '../hypervisor/index.ts'
+import { readFile, writeFile } from 'node:fs/promises'
+import { WarmcellError } from '../errors.ts'
+import type { Hypervisor, ParkedVm, Vm, VmSnapshot, VmSpec } from '../hypervisor/index.ts'
 import { FakeGuest } from './fake-guest.ts'
 import { pipePair } from './pipe.ts'
 import type { FakeProgram } from './program.ts'
+
+/** What a fake snapshot keeps: a guest's files, as base64 by path. */
+type FakeState = Record<string, string>
 
 export class FakeHypervisor implements Hypervisor {
   readonly name = 'fake hypervisor'
@@ -11,6 +16,7 @@ export class FakeHypervisor implements Hypervisor {
   readonly #onGuestStart: ((guest: FakeGuest) => void) | undefined
   readonly #guests = new Set<FakeGuest>()
   #started = 0
+  #booted = 0
 
   constructor(programs: ReadonlyMap<string, FakeProgram>, onGuestStart?: (guest: FakeGuest) => void) {
     this.#programs = programs
@@ -26,12 +32,39 @@ export class FakeHypervisor implements Hypervisor {
     return this.#started
   }
 
+  /** Those of them that were booted, not cloned. */
+  get guestsBooted(): number {
+    return this.#booted
+  }
+
   async start(spec: VmSpec, signal: AbortSignal): Promise<Vm> {
     signal.throwIfAborted()
+    this.#booted++
+    if (spec.hostMemoryPath !== undefined) await writeFile(spec.hostMemoryPath, `memory of ${spec.id}\n`, { flag: 'wx' })
+    return this.#vm(spec.id)
+  }
+
+  async park(snapshot: VmSnapshot, id: string, signal: AbortSignal): Promise<ParkedVm> {
+    signal.throwIfAborted()
+    const vm = this.#vm(id)
+    return { ...vm, load: () => this.#load(vm, snapshot) }
+  }
+
+  async #load(vm: Vm & { guest: FakeGuest }, snapshot: VmSnapshot): Promise<Vm> {
+    try {
+      const state = JSON.parse(await readFile(snapshot.hostStatePath, 'utf8')) as FakeState
+      for (const [path, data] of Object.entries(state)) vm.guest.files.set(path, Buffer.from(data, 'base64'))
+    } catch (cause) {
+      throw new WarmcellError('BOOT_FAILED', `The fake snapshot ${snapshot.hostStatePath} cannot be loaded.`, { cause })
+    }
+    return vm
+  }
+
+  #vm(id: string): Vm & { guest: FakeGuest } {
     const [agentPipe, guestPipe] = pipePair()
     // The reader hears of a hang-up by the pipe's end; unheard, the error that comes with it must not end this process.
     for (const end of [agentPipe, guestPipe]) end.on('error', () => {})
-    const guest = new FakeGuest(spec.id, guestPipe, this.#programs)
+    const guest = new FakeGuest(id, guestPipe, this.#programs)
     this.#started++
     this.#guests.add(guest)
     void guest.ended.then(() => {
@@ -40,11 +73,18 @@ export class FakeHypervisor implements Hypervisor {
     })
     this.#onGuestStart?.(guest)
     return {
+      guest,
       pid: process.pid,
       agentPipe,
       ended: guest.ended,
       consoleTail: () => guest.consoleText,
       logTail: () => '',
+      pause: () => guest.hang(),
+      resume: () => guest.resume(),
+      save: async (hostStatePath) => {
+        const state = Object.fromEntries([...guest.files].map(([path, data]) => [path, Buffer.from(data).toString('base64')]))
+        await writeFile(hostStatePath, JSON.stringify(state), { flag: 'wx' })
+      },
       kill: () => {
         guest.end({ exitCode: null, signal: 'SIGKILL' })
         return guest.ended

@@ -67,6 +67,7 @@ export function createFakePool(options: FakePoolOptions = {}): FakePool {
         {
           id,
           isolation: 'emulated',
+          acpi: true,
           vcpus: resources.vcpus,
           memoryMib: resources.memoryMib,
           hostKernelPath: '/dev/null',

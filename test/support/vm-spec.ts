@@ -5,6 +5,7 @@ import type { VmSpec } from '../../src/hypervisor/index.ts'
 export const spec: VmSpec = {
   id: 'wc-test',
   isolation: 'emulated',
+  acpi: true,
   vcpus: 1,
   memoryMib: 128,
   hostKernelPath: '/kernel',

@@ -1,6 +1,6 @@
-/** From a spec to QEMU's command line: a pure function. */
+/** From what a microVM shall be to QEMU's command line: pure functions. */
 
-import type { VmSpec } from '../hypervisor.ts'
+import type { VmHardware, VmSnapshot, VmSpec } from '../hypervisor.ts'
 
 /** The descriptors that QEMU inherits instead of opening sockets: no file, no name, nobody else can connect. */
 export const inherited = { agent: 3, qmp: 4, console: 5 } as const
@@ -28,32 +28,62 @@ const translationBufferMib = 32
  */
 const emulatedCpu = 'max,erms=off,fsrm=off'
 
-export function qemuArguments(spec: VmSpec, host: QemuHost): string[] {
-  const emulated = spec.isolation === 'emulated'
+/** A microVM that boots a kernel. */
+export function bootArguments(spec: VmSpec, host: QemuHost): string[] {
+  const clocks = spec.isolation === 'emulated' ? emulatedClockArguments(host.tscKhz) : []
   return [
-    ...['-name', `${spec.id},process=warmcell-vm`],
+    ...machineArguments(spec, spec.id, host),
+    // Shared, so that what the guest writes is in the file when the microVM is saved.
+    ...memoryArguments(spec, spec.hostMemoryPath && `file,share=on,mem-path=${escapeOption(spec.hostMemoryPath)}`),
+    // A saved microVM is one that runs: its clones run on as soon as they are loaded.
+    ...['-global', 'migration.store-global-state=off'],
+    ...['-kernel', spec.hostKernelPath, '-initrd', spec.hostInitramfsPath],
+    ...['-append', [...spec.kernelArguments, ...clocks].join(' ')],
+  ]
+}
+
+/** A microVM that waits to load a snapshot: the same devices, and no kernel, for that is in the memory. */
+export function cloneArguments(snapshot: VmSnapshot, id: string, host: QemuHost): string[] {
+  return [
+    ...machineArguments(snapshot, id, host),
+    // Private and opened read-only: a QEMU that a guest has taken over cannot write to what every other clone reads.
+    ...memoryArguments(snapshot, `file,share=off,readonly=on,rom=off,mem-path=${escapeOption(snapshot.hostMemoryPath)}`),
+    ...['-incoming', 'defer'],
+  ]
+}
+
+/** What a template and its clones must have alike. */
+function machineArguments(hardware: VmHardware, id: string, host: QemuHost): string[] {
+  const emulated = hardware.isolation === 'emulated'
+  return [
+    ...['-name', `${id},process=warmcell-vm`],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-monitor', 'none', '-nic', 'none'],
     // A guest that restarts has ended: a panic and a reboot both show as the end of the process.
     '-no-reboot',
     ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
-    // The interrupt controller and timer of the PC stay on: emulated, the stock kernel's clock stops without them.
-    ...['-machine', 'microvm,acpi=on,pit=on,pic=on,rtc=on,isa-serial=on,usb=off,dump-guest-core=off,mem-merge=off'],
+    // The interrupt controller and timer of the PC stay on: emulated, the kernel's clock stops without them.
+    ...[
+      '-machine',
+      `microvm,acpi=${onOff(hardware.acpi)},pit=on,pic=on,rtc=on,isa-serial=on,usb=off,memory-backend=ram,dump-guest-core=off,mem-merge=off`,
+    ],
     ...[
       '-accel',
-      emulated ? `tcg,thread=${spec.vcpus > 1 ? 'multi' : 'single'},tb-size=${translationBufferMib}` : host.accelerator,
+      emulated ? `tcg,thread=${hardware.vcpus > 1 ? 'multi' : 'single'},tb-size=${translationBufferMib}` : host.accelerator,
     ],
     ...['-cpu', emulated ? emulatedCpu : 'host'],
-    ...['-smp', String(spec.vcpus), '-m', `${spec.memoryMib}M`],
-    ...['-kernel', spec.hostKernelPath, '-initrd', spec.hostInitramfsPath],
-    ...['-append', [...spec.kernelArguments, ...(emulated ? emulatedClockArguments(host.tscKhz) : [])].join(' ')],
+    ...['-smp', String(hardware.vcpus), '-m', `${hardware.memoryMib}M`],
     ...['-chardev', `socket,id=qmp,fd=${inherited.qmp}`, '-mon', 'chardev=qmp,mode=control'],
     ...['-chardev', `socket,id=console,fd=${inherited.console}`, '-serial', 'chardev:console'],
     ...['-device', 'virtio-serial-device,max_ports=2'],
     ...['-chardev', `socket,id=agent,fd=${inherited.agent}`, '-device', `virtserialport,chardev=agent,name=${agentPortName}`],
     // The format is said, never guessed: a guessed one lets the content of an image choose the driver.
-    ...['-drive', `if=none,id=root,format=raw,readonly=on,file.locking=off,file=${escapeOption(spec.hostRootPath)}`],
+    ...['-drive', `if=none,id=root,format=raw,readonly=on,file.locking=off,file=${escapeOption(hardware.hostRootPath)}`],
     ...['-device', 'virtio-blk-device,drive=root'],
   ]
+}
+
+function memoryArguments({ memoryMib }: VmHardware, backend = 'ram'): string[] {
+  return ['-object', `memory-backend-${backend},id=ram,size=${memoryMib}M`]
 }
 
 /**
@@ -68,6 +98,8 @@ function emulatedClockArguments(tscKhz: number | undefined): string[] {
 
 /** A tick of Debian's kernels, in milliseconds. */
 const jiffyMs = 4
+
+const onOff = (value: boolean): string => (value ? 'on' : 'off')
 
 /** A comma ends a value in QEMU's option syntax; two stand for one. */
 function escapeOption(value: string): string {

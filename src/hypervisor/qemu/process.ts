@@ -5,8 +5,9 @@ import type { Duplex, Readable } from 'node:stream'
 import { RetainedBytes } from '../../common/retained.ts'
 import { foreignLines } from '../../common/text.ts'
 import { WarmcellError } from '../../errors.ts'
-import type { Vm, VmEnd } from '../hypervisor.ts'
+import type { ParkedVm, Vm, VmEnd } from '../hypervisor.ts'
 import { inherited } from './arguments.ts'
+import { QmpClient } from './qmp.ts'
 
 /** How much of the console and of QEMU's log is kept for messages, in bytes: a kernel panic with its trace is about 4 KiB. */
 const tailBytesMax = 16_384
@@ -17,23 +18,28 @@ process.on('exit', () => {
   for (const child of alive) child.kill('SIGKILL')
 })
 
-export class QemuProcess implements Vm {
+export class QemuProcess implements Vm, ParkedVm {
   readonly pid: number
   readonly agentPipe: Duplex
-  readonly qmpPipe: Duplex
+  readonly qmp: QmpClient
   readonly ended: Promise<VmEnd>
   readonly #child: ChildProcess
   readonly #console = new RetainedBytes(tailBytesMax, 'tail')
   readonly #log = new RetainedBytes(tailBytesMax, 'tail')
 
-  private constructor(child: ChildProcess, pid: number) {
+  /** What it is to load, where it is a clone. */
+  readonly #hostStatePath: string | undefined
+
+  private constructor(child: ChildProcess, pid: number, hostStatePath: string | undefined) {
     this.#child = child
     this.pid = pid
+    this.#hostStatePath = hostStatePath
     // Node types no more than the first five of them; each was asked for as a 'pipe', which is a socket.
     const pipes = child.stdio as unknown as readonly Duplex[]
     const pipe = (descriptor: number): Duplex => pipes[descriptor] as Duplex
     this.agentPipe = pipe(inherited.agent)
-    this.qmpPipe = pipe(inherited.qmp)
+    const control = pipe(inherited.qmp)
+    this.qmp = new QmpClient(control)
     const console = pipe(inherited.console)
     console.on('data', (chunk: Buffer) => this.#console.push(chunk)).on('error', () => {})
     const log = child.stderr as Readable
@@ -45,7 +51,7 @@ export class QemuProcess implements Vm {
         alive.delete(child)
         // A reader that has stopped would hold its pipe open for ever: nothing more can come, so the host's ends are closed with the process.
         setImmediate(() => {
-          for (const pipe of [this.agentPipe, this.qmpPipe]) pipe.destroy()
+          for (const pipe of [this.agentPipe, control]) pipe.destroy()
         })
         child.once('close', () => resolve({ exitCode, signal }))
       })
@@ -58,7 +64,12 @@ export class QemuProcess implements Vm {
    *
    * @throws `BOOT_FAILED` when the system starts no process.
    */
-  static async start(command: string, args: readonly string[], parentDeath: string | undefined): Promise<QemuProcess> {
+  static async start(
+    command: string,
+    args: readonly string[],
+    parentDeath: string | undefined,
+    hostStatePath?: string,
+  ): Promise<QemuProcess> {
     const [file, argv] =
       parentDeath === undefined ? [command, args] : [parentDeath, ['--pdeathsig', 'KILL', '--', command, ...args]]
     const child = spawn(file, argv, {
@@ -71,7 +82,7 @@ export class QemuProcess implements Vm {
       child.once('spawn', resolve)
       child.once('error', (cause) => reject(startFailure(cause)))
     })
-    return new QemuProcess(child, child.pid as number)
+    return new QemuProcess(child, child.pid as number, hostStatePath)
   }
 
   consoleTail(): string {
@@ -80,6 +91,27 @@ export class QemuProcess implements Vm {
 
   logTail(): string {
     return foreignLines(this.#log.text())
+  }
+
+  /** By signal: it needs no answer, and the guest's clocks, which are the host's, go on (docs/decisions/0008). */
+  pause(): void {
+    this.#child.kill('SIGSTOP')
+  }
+
+  resume(): void {
+    this.#child.kill('SIGCONT')
+  }
+
+  async save(hostStatePath: string): Promise<void> {
+    await this.qmp.execute('stop')
+    await this.qmp.prepareMigration()
+    await this.qmp.migrate('migrate', hostStatePath)
+  }
+
+  async load(): Promise<Vm> {
+    if (this.#hostStatePath === undefined) throw new WarmcellError('BOOT_FAILED', 'This QEMU was not started to load a snapshot.')
+    await this.qmp.migrate('migrate-incoming', this.#hostStatePath)
+    return this
   }
 
   kill(): Promise<VmEnd> {

@@ -1,11 +1,10 @@
 /** QEMU as a hypervisor: the parts of this room put together. */
 
 import { WarmcellError } from '../../errors.ts'
-import type { Hypervisor, Vm, VmSpec } from '../hypervisor.ts'
-import { type QemuHost, qemuArguments } from './arguments.ts'
+import type { Hypervisor, ParkedVm, Vm, VmSnapshot, VmSpec } from '../hypervisor.ts'
+import { bootArguments, cloneArguments, type QemuHost } from './arguments.ts'
 import { findProgram, findQemu, hostTscKhz, type QemuBinary } from './discover.ts'
 import { QemuProcess } from './process.ts'
-import { QmpClient } from './qmp.ts'
 
 export class QemuHypervisor implements Hypervisor {
   readonly name: string
@@ -28,12 +27,21 @@ export class QemuHypervisor implements Hypervisor {
   }
 
   async start(spec: VmSpec, signal: AbortSignal): Promise<Vm> {
+    return this.#start(bootArguments(spec, this.#host), undefined, signal)
+  }
+
+  async park(snapshot: VmSnapshot, id: string, signal: AbortSignal): Promise<ParkedVm> {
+    return this.#start(cloneArguments(snapshot, id, this.#host), snapshot.hostStatePath, signal)
+  }
+
+  async #start(args: readonly string[], hostStatePath: string | undefined, signal: AbortSignal): Promise<QemuProcess> {
     signal.throwIfAborted()
-    const vm = await QemuProcess.start(this.#binary.hostPath, qemuArguments(spec, this.#host), this.#parentDeath)
+    const vm = await QemuProcess.start(this.#binary.hostPath, args, this.#parentDeath, hostStatePath)
     const onAbort = (): void => void vm.kill()
     signal.addEventListener('abort', onAbort, { once: true })
     try {
-      await new QmpClient(vm.qmpPipe).negotiate()
+      // Both wait in the socket while QEMU starts, and are answered in one go.
+      await Promise.all([vm.qmp.negotiate(), ...(hostStatePath === undefined ? [] : [vm.qmp.prepareMigration()])])
       return vm
     } catch (cause) {
       await vm.kill()

@@ -8,10 +8,13 @@ import { WarmcellError } from '../../errors.ts'
 /** Not everything QEMU says, but what is read of it: one that a guest has taken over may say anything. */
 const replySchema = z.object({
   QMP: z.unknown().optional(),
-  event: z.unknown().optional(),
+  event: z.string().optional(),
+  data: z.object({ status: z.string().optional() }).optional(),
   return: z.unknown().optional(),
   error: z.object({ desc: z.string() }).optional(),
 })
+
+const migrationSchema = z.object({ 'error-desc': z.string().optional() })
 
 interface Waiter {
   resolve(value: unknown): void
@@ -28,6 +31,7 @@ const lineCharactersMax = 1_048_576
 export class QmpClient {
   readonly #pipe: Duplex
   readonly #waiters: Waiter[] = []
+  #migration: Waiter | undefined
   #partial = ''
   #end: WarmcellError | undefined
 
@@ -41,6 +45,27 @@ export class QmpClient {
   /** Leaves the negotiation mode that every connection starts in; resolves once QEMU has answered. */
   async negotiate(): Promise<void> {
     await this.execute('qmp_capabilities')
+  }
+
+  /**
+   * In QEMU's words saving and loading a microVM are migrations: guest memory stays out of them (`x-ignore-shared`), for it is a file already, and
+   * their end is announced. Must come before either.
+   */
+  async prepareMigration(): Promise<void> {
+    const capabilities = ['x-ignore-shared', 'events'].map((capability) => ({ capability, state: true }))
+    await this.execute('migrate-set-capabilities', { capabilities })
+  }
+
+  /** Saves to a file, or loads from one; resolves when it is done. @throws `BOOT_FAILED` */
+  async migrate(command: 'migrate' | 'migrate-incoming', hostPath: string): Promise<void> {
+    const done = new Promise<unknown>((resolve, reject) => {
+      this.#migration = { resolve, reject }
+    })
+    done.catch(() => {})
+    await this.execute(command, { channels: [{ 'channel-type': 'main', addr: fileAddress(hostPath) }] })
+    if ((await done) === 'completed') return
+    const { 'error-desc': reason = 'no reason given' } = migrationSchema.parse(await this.execute('query-migrate'))
+    throw new WarmcellError('BOOT_FAILED', `QEMU could not ${command}: ${foreignText(reason)}`)
   }
 
   /** @throws `BOOT_FAILED` with QEMU's own words when it refuses, or when it is gone. */
@@ -71,15 +96,26 @@ export class QmpClient {
       this.#fail(new WarmcellError('BOOT_FAILED', 'QEMU wrote something that is not QMP to its control socket.', { cause }))
       return
     }
+    if (reply.event === 'MIGRATION') this.#onMigration(reply.data?.status)
     if (reply.QMP !== undefined || reply.event !== undefined) return
     const waiter = this.#waiters.shift()
     if (reply.error === undefined) waiter?.resolve(reply.return)
     else waiter?.reject(new WarmcellError('BOOT_FAILED', `QEMU refused a command: ${foreignText(reply.error.desc)}`))
   }
 
+  #onMigration(status: string | undefined): void {
+    if (status === 'completed' || status === 'failed') this.#migration?.resolve(status)
+  }
+
   #fail(error: WarmcellError): void {
     this.#end ??= error
+    this.#migration?.reject(this.#end)
     for (const waiter of this.#waiters.splice(0)) waiter.reject(this.#end)
     this.#pipe.destroy()
   }
+}
+
+/** A path as an address of a migration: QEMU's own form, which needs no escaping. */
+function fileAddress(hostPath: string): Record<string, unknown> {
+  return { transport: 'file', filename: hostPath, offset: 0 }
 }

@@ -1,0 +1,23 @@
+/** A template that has been built: the snapshot its clones are made from, and the facts about it. */
+
+import type { VmSnapshot } from '../hypervisor/index.ts'
+
+export interface Snapshot extends VmSnapshot {
+  /** Of everything the template depends on, in hex: equal templates have one snapshot. */
+  readonly digest: string
+  /** What its files take on the host. */
+  readonly sizeBytes: number
+  readonly createdAt: Date
+}
+
+/** What a build is doing, and what it prints. */
+export type BuildEvent =
+  | { readonly type: 'step'; readonly step: 'boot' | 'setup' | 'start' | 'ready' | 'snapshot'; readonly detail: string }
+  | { readonly type: 'output'; readonly text: string }
+
+export interface BuildOptions {
+  /** Whose snapshot it is, where snapshots are not shared between tenants (`sharing: 'tenant'`). */
+  readonly tenant?: string
+  readonly signal?: AbortSignal
+  readonly onEvent?: (event: BuildEvent) => void
+}
