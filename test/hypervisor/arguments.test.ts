@@ -1,45 +1,71 @@
 import { expect, test } from 'vitest'
-import type { VmSpec } from '../../src/hypervisor/index.ts'
-import { qemuArguments } from '../../src/hypervisor/qemu/arguments.ts'
+import type { VmSnapshot, VmSpec } from '../../src/hypervisor/index.ts'
+import { bootArguments, cloneArguments } from '../../src/hypervisor/qemu/arguments.ts'
 
 const spec: VmSpec = {
   id: 'wc-0123456789ab',
   isolation: 'emulated',
   vcpus: 1,
   memoryMib: 256,
+  acpi: true,
   hostKernelPath: '/images/vmlinuz',
   hostInitramfsPath: '/images/initramfs',
   hostRootPath: '/images/base.erofs',
   kernelArguments: ['console=ttyS0', 'quiet'],
 }
+const { kernelArguments: _, hostKernelPath: __, hostInitramfsPath: ___, id, ...hardware } = spec
+const snapshot: VmSnapshot = { ...hardware, hostMemoryPath: '/t/memory', hostStatePath: '/t/state' }
+const host = { accelerator: 'kvm', tscKhz: 2_500_000 } as const
+
 /** One option with its value a line. */
 const lines = (args: string[]): string => `${args.join('\n').replaceAll(/\n(?!-)/g, ' ')}\n`
 
 test('an emulated microVM is started exactly so', async () => {
-  await expect(lines(qemuArguments(spec, { accelerator: 'kvm', tscKhz: 2_500_000 }))).toMatchFileSnapshot('emulated.golden.txt')
+  await expect(lines(bootArguments(spec, host))).toMatchFileSnapshot('emulated.golden.txt')
 })
 
 test('a microVM with hardware isolation is started exactly so', async () => {
-  const hardware = qemuArguments({ ...spec, isolation: 'hardware', vcpus: 2 }, { accelerator: 'kvm', tscKhz: 2_500_000 })
-  await expect(lines(hardware)).toMatchFileSnapshot('hardware.golden.txt')
+  await expect(lines(bootArguments({ ...spec, isolation: 'hardware', vcpus: 2 }, host))).toMatchFileSnapshot(
+    'hardware.golden.txt',
+  )
+})
+
+test('a template keeps its memory in a file that it shares; a clone reads that file and cannot write to it', () => {
+  const template = lines(bootArguments({ ...spec, hostMemoryPath: '/t/memory' }, host))
+  expect(template).toContain('-object memory-backend-file,id=ram,size=256M,share=on,mem-path=/t/memory\n')
+  const clone = lines(cloneArguments(snapshot, id, host))
+  expect(clone).toContain('-object memory-backend-file,id=ram,size=256M,share=off,readonly=on,rom=off,mem-path=/t/memory\n')
+})
+
+test('a clone has the devices of its template, in the same order, and no kernel', async () => {
+  const clone = lines(cloneArguments(snapshot, id, host))
+  await expect(clone).toMatchFileSnapshot('clone.golden.txt')
+  const devices = (text: string): string[] =>
+    text.split('\n').filter((line) => /^-(device|machine|cpu|smp|m|drive|accel) /.test(line))
+  expect(devices(clone)).toEqual(devices(lines(bootArguments(spec, host))))
+  for (const absent of ['-kernel', '-initrd', '-append']) expect(clone).not.toContain(absent)
+})
+
+test('without ACPI the machine has none', () => {
+  expect(lines(bootArguments({ ...spec, acpi: false }, host))).toContain('-machine microvm,acpi=off,')
 })
 
 test('the accelerator is the one of the host, and never one when emulation was asked for', () => {
   for (const accelerator of ['kvm', 'hvf'] as const) {
-    expect(lines(qemuArguments({ ...spec, isolation: 'hardware' }, { accelerator, tscKhz: undefined }))).toContain(
+    expect(lines(bootArguments({ ...spec, isolation: 'hardware' }, { accelerator, tscKhz: undefined }))).toContain(
       `-accel ${accelerator}\n`,
     )
-    expect(lines(qemuArguments(spec, { accelerator, tscKhz: undefined }))).toMatch(/-accel tcg,/)
+    expect(lines(bootArguments(spec, { accelerator, tscKhz: undefined }))).toMatch(/-accel tcg,/)
   }
 })
 
 test('a path with a comma in it adds no option', () => {
-  const args = qemuArguments({ ...spec, hostRootPath: '/a,readonly=off/b.img' }, { accelerator: 'kvm', tscKhz: undefined })
+  const args = bootArguments({ ...spec, hostRootPath: '/a,readonly=off/b.img' }, { accelerator: 'kvm', tscKhz: undefined })
   expect(args).toContainEqual(expect.stringMatching(/readonly=on,.*file=\/a,,readonly=off\/b\.img$/))
 })
 
 test('a guest has no network, no screen, no monitor, and a root that is only read, as raw', () => {
-  const text = lines(qemuArguments(spec, { accelerator: 'kvm', tscKhz: undefined }))
+  const text = lines(bootArguments(spec, { accelerator: 'kvm', tscKhz: undefined }))
   for (const wanted of ['-nic none', '-display none', '-monitor none', '-nodefaults', '-no-user-config', '-sandbox on,']) {
     expect(text).toContain(wanted)
   }

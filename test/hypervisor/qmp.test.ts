@@ -90,3 +90,39 @@ test('when QEMU goes, every call says so', async () => {
   expect(await call).toMatchObject({ code: 'BOOT_FAILED', message: 'QEMU closed its control socket.' })
   await expect(client.execute('b')).rejects.toMatchObject({ message: 'QEMU closed its control socket.' })
 })
+
+/** Loads while QEMU says this, line by line. */
+async function load(...lines: string[]): Promise<unknown> {
+  const { client, qemu, end } = connect()
+  const loading = client.migrate('migrate-incoming', '/a state, with a comma').catch((error) => error)
+  for (const line of lines) qemu.write(`${line}\n`)
+  const outcome = await loading
+  await end()
+  return outcome
+}
+
+test('a snapshot is loaded when QEMU says so, not when it has begun', async () => {
+  const begun = ['{"return": {}}', '{"event": "MIGRATION", "data": {"status": "setup"}}']
+  expect(await load(...begun, '{"event": "MIGRATION", "data": {"status": "active"}}')).not.toBeUndefined()
+  expect(await load(...begun, '{"event": "MIGRATION", "data": {"status": "completed"}}')).toBeUndefined()
+  // The event may come before the answer.
+  expect(await load('{"event": "MIGRATION", "data": {"status": "completed"}}', '{"return": {}}')).toBeUndefined()
+})
+
+test('a snapshot that does not fit is refused in the words of QEMU', async () => {
+  const failed = '{"event": "MIGRATION", "data": {"status": "failed"}}'
+  expect(
+    await load('{"return": {}}', failed, '{"return": {"status": "failed", "error-desc": "Unknown ramblock"}}'),
+  ).toMatchObject({
+    code: 'BOOT_FAILED',
+    message: 'QEMU could not migrate-incoming: Unknown ramblock',
+  })
+  for (const odd of ['{"return": 7}', '{"return": {}}', '{"return": {"error-desc": 7}}'])
+    expect(await load('{"return": {}}', failed, odd)).toMatchObject({ message: expect.stringContaining('it gave no reason') })
+  expect(await load('{"error": {"desc": "no such file"}}')).toMatchObject({ message: 'QEMU refused a command: no such file' })
+})
+
+test('events that say nothing, or nonsense, change nothing', async () => {
+  const odd = ['{"event": "MIGRATION"}', '{"event": "MIGRATION", "data": 7}', '{"event": 7, "data": {"status": {}}}']
+  expect(await load(...odd, '{"return": {}}', '{"event": "MIGRATION", "data": {"status": "completed"}}')).toBeUndefined()
+})

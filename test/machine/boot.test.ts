@@ -100,6 +100,7 @@ test('a hypervisor that comes too late is ended all the same', async () => {
   let begun = false
   const late = {
     name: 'late',
+    park: real.park,
     start: async (wanted: VmSpec) => {
       begun = true
       await new Promise((resolve) => setTimeout(resolve, 30))
@@ -116,7 +117,7 @@ test('a hypervisor that comes too late is ended all the same', async () => {
 
 test('what the hypervisor itself refuses comes through as it is', async () => {
   const refusal = new Error('no such device')
-  const failing = { name: 'failing', start: () => Promise.reject(refusal) }
+  const failing = { name: 'failing', start: () => Promise.reject(refusal), park: () => Promise.reject(refusal) }
   await expect(bootMachine(failing, spec)).rejects.toMatchObject({
     code: 'BOOT_FAILED',
     cause: refusal,

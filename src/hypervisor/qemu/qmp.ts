@@ -8,13 +8,13 @@ import { WarmcellError } from '../../errors.ts'
 /** Not everything QEMU says, but what is read of it: one that a guest has taken over may say anything. */
 const replySchema = z.object({
   QMP: z.unknown().optional(),
-  event: z.string().optional(),
-  data: z.object({ status: z.string().optional() }).optional(),
+  event: z.unknown().optional(),
+  data: z.unknown().optional(),
   return: z.unknown().optional(),
   error: z.object({ desc: z.string() }).optional(),
 })
 
-const migrationSchema = z.object({ 'error-desc': z.string().optional() })
+const migrationSchema = z.object({ status: z.string(), 'error-desc': z.string().optional() })
 
 interface Waiter {
   resolve(value: unknown): void
@@ -64,7 +64,8 @@ export class QmpClient {
     done.catch(() => {})
     await this.execute(command, { channels: [{ 'channel-type': 'main', addr: fileAddress(hostPath) }] })
     if ((await done) === 'completed') return
-    const { 'error-desc': reason = 'no reason given' } = migrationSchema.parse(await this.execute('query-migrate'))
+    const found = migrationSchema.safeParse(await this.execute('query-migrate'))
+    const reason = found.data?.['error-desc'] ?? 'it gave no reason'
     throw new WarmcellError('BOOT_FAILED', `QEMU could not ${command}: ${foreignText(reason)}`)
   }
 
@@ -96,14 +97,15 @@ export class QmpClient {
       this.#fail(new WarmcellError('BOOT_FAILED', 'QEMU wrote something that is not QMP to its control socket.', { cause }))
       return
     }
-    if (reply.event === 'MIGRATION') this.#onMigration(reply.data?.status)
+    if (reply.event === 'MIGRATION') this.#onMigration(reply.data)
     if (reply.QMP !== undefined || reply.event !== undefined) return
     const waiter = this.#waiters.shift()
     if (reply.error === undefined) waiter?.resolve(reply.return)
     else waiter?.reject(new WarmcellError('BOOT_FAILED', `QEMU refused a command: ${foreignText(reply.error.desc)}`))
   }
 
-  #onMigration(status: string | undefined): void {
+  #onMigration(data: unknown): void {
+    const status = migrationSchema.safeParse(data).data?.status
     if (status === 'completed' || status === 'failed') this.#migration?.resolve(status)
   }
 
