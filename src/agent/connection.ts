@@ -13,7 +13,7 @@ import { Slots } from './slots.ts'
 import { encodeStart } from './start.ts'
 
 /** The generation of the wire this host speaks: protocol.md. */
-export const protocolGeneration = 1
+export const protocolGeneration = 2
 
 /** Each has three streams, of the 256 that the guest takes at once: room is left for files and what later parts add. */
 export const processesAtOnceMax = 80
@@ -62,7 +62,7 @@ export class AgentConnection {
    * @throws PROTOCOL when the agent speaks another generation; BOOT_FAILED when a step of it failed; GUEST_UNREACHABLE; TIMEOUT.
    */
   async handshake(identity: Identity, options: CallOptions = {}): Promise<Welcome> {
-    const hello = encodeMessage({ type: 'Hello', generation: protocolGeneration, ...identity })
+    const hello = encodeMessage({ type: 'Hello', generation: protocolGeneration, ...identity, generationId: 0n, template: 0 })
     const answer = await withDeadline("The guest agent's handshake", options, (signal) =>
       this.#ask(this.#session.open(), signal, (stream) => stream.end(hello)),
     )

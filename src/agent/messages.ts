@@ -10,12 +10,23 @@ export type Direction = 'guest' | 'host'
 export const messageBytesMax: Readonly<Record<Direction, number>> = { guest: 1_048_576, host: 65_536 }
 
 export type HostMessage =
-  | { type: 'Hello'; generation: number; entropy: Uint8Array; wallClockNs: bigint; hostname: string; machineId: string }
+  | {
+      type: 'Hello'
+      generation: number
+      entropy: Uint8Array
+      wallClockNs: bigint
+      hostname: string
+      machineId: string
+      generationId: bigint
+      template: number
+    }
   | { type: 'Start'; arguments: readonly string[]; environment: readonly string[]; cwd: string; user: string; stdin: number }
   | { type: 'Attach'; process: number; channel: number }
   | { type: 'Signal'; signal: number }
   | { type: 'Terminate'; graceMs: number }
   | { type: 'WriteFile'; path: string; mode: number; user: string }
+  | { type: 'Quiesce' }
+  | { type: 'SetClock'; wallClockNs: bigint }
 
 export type GuestMessage =
   | { type: 'Welcome'; generation: number; agentVersion: string; kernelRelease: string; bootId: string }
@@ -23,6 +34,8 @@ export type GuestMessage =
   | { type: 'Exited'; exitCode: number; signal: number; oomKilled: number }
   | { type: 'Signalled'; delivered: number }
   | { type: 'Written'; sizeBytes: number }
+  | { type: 'Quiesced'; processes: number }
+  | { type: 'ClockSet' }
   | { type: 'Failed'; errno: string; step: string; message: string }
 
 export type Message = HostMessage | GuestMessage
@@ -57,6 +70,8 @@ const rules: Readonly<Record<Message['type'], MessageRule>> = {
       wallClockNs: { tag: 3, kind: 'bigint' },
       hostname: text(4),
       machineId: text(5, { pattern: /^[0-9a-f]{32}$/i }),
+      generationId: { tag: 6, kind: 'bigint' },
+      template: number(7, 0, 1),
     },
   },
   Start: {
@@ -74,6 +89,8 @@ const rules: Readonly<Record<Message['type'], MessageRule>> = {
   Signal: { code: 0x04, towards: 'guest', fields: { signal: number(1, 1, 64) } },
   Terminate: { code: 0x05, towards: 'guest', fields: { graceMs: number(1) } },
   WriteFile: { code: 0x06, towards: 'guest', fields: { path: text(1, { min: 1 }), mode: number(2), user: text(3) } },
+  Quiesce: { code: 0x07, towards: 'guest', fields: {} },
+  SetClock: { code: 0x08, towards: 'guest', fields: { wallClockNs: { tag: 1, kind: 'bigint' } } },
   Welcome: {
     code: 0x81,
     towards: 'host',
@@ -87,6 +104,8 @@ const rules: Readonly<Record<Message['type'], MessageRule>> = {
   },
   Signalled: { code: 0x84, towards: 'host', fields: { delivered: number(1, 0, 1) } },
   Written: { code: 0x86, towards: 'host', fields: { sizeBytes: number(1) } },
+  Quiesced: { code: 0x87, towards: 'host', fields: { processes: number(1) } },
+  ClockSet: { code: 0x88, towards: 'host', fields: {} },
   Failed: { code: 0xff, towards: 'host', fields: { errno: text(1), step: text(2), message: text(3, { max: 4_096 }) } },
 }
 
