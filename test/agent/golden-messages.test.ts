@@ -56,10 +56,18 @@ describe('golden messages', () => {
       stdin: 1,
     })
     expect(read('hello', 'guest')).toMatchObject({
-      generation: 1,
+      generation: 2,
       wallClockNs: 1_735_689_600_123_456_789n,
       hostname: 'warmcell-7f3a',
+      generationId: 0n,
+      template: 0,
     })
+    expect(read('hello to a template', 'guest')).toMatchObject({ generationId: 0n, template: 1 })
+    expect(read('hello to a clone, with a generation id of 64 bits', 'guest')).toMatchObject({
+      generationId: 0x8fed_cba9_8765_4321n,
+    })
+    expect(read('set clock', 'guest')).toEqual({ type: 'SetClock', wallClockNs: 1_735_689_600_123_456_789n })
+    expect(read('quiesced, and three processes go on', 'host')).toEqual({ type: 'Quiesced', processes: 3 })
     expect(read('start with text beyond ASCII', 'guest')).toMatchObject({ arguments: ['printf', 'grüße 🌍'], cwd: '/tmp/ä' })
     expect(read('exited by SIGKILL for want of memory', 'host')).toEqual({
       type: 'Exited',

@@ -110,18 +110,18 @@ describe('the first message of a stream', () => {
 })
 
 describe('what cannot be sent is refused before it is', () => {
+  const hello = { type: 'Hello', generation: 2, hostname: 'a', generationId: 0n, template: 0 } as const
   it.each<[string, Message]>([
+    ['31 bytes of entropy', { ...hello, entropy: new Uint8Array(31), wallClockNs: 1n, machineId: 'f'.repeat(32) }],
+    ['a machine id that is none', { ...hello, entropy: new Uint8Array(32), wallClockNs: 1n, machineId: 'f' }],
+    ['a clock before 1970', { ...hello, entropy: new Uint8Array(32), wallClockNs: -1n, machineId: 'f'.repeat(32) }],
     [
-      '31 bytes of entropy',
-      { type: 'Hello', generation: 1, entropy: new Uint8Array(31), wallClockNs: 1n, hostname: 'a', machineId: 'f'.repeat(32) },
+      'a template that is neither',
+      { ...hello, entropy: new Uint8Array(32), wallClockNs: 1n, machineId: 'f'.repeat(32), template: 2 },
     ],
     [
-      'a machine id that is none',
-      { type: 'Hello', generation: 1, entropy: new Uint8Array(32), wallClockNs: 1n, hostname: 'a', machineId: 'f' },
-    ],
-    [
-      'a clock before 1970',
-      { type: 'Hello', generation: 1, entropy: new Uint8Array(32), wallClockNs: -1n, hostname: 'a', machineId: 'f'.repeat(32) },
+      'a generation id beyond 64 bits',
+      { ...hello, entropy: new Uint8Array(32), wallClockNs: 1n, machineId: 'f'.repeat(32), generationId: 1n << 64n },
     ],
     ['signal 65', { type: 'Signal', signal: 65 }],
     ['half a signal', { type: 'Signal', signal: 1.5 }],

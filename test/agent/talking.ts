@@ -25,4 +25,6 @@ export const identity: Identity = {
   wallClockNs: 1_735_689_600_000_000_000n,
   hostname: 'warmcell-1',
   machineId: '0123456789abcdef0123456789abcdef',
+  generationId: 7n,
+  template: false,
 }

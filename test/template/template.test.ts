@@ -52,6 +52,7 @@ test('a plan boots the built-in root, or the one of the caller by what it is', a
     hostKernelPath: '/i/vmlinuz',
     hostInitramfsPath: '/i/initramfs',
     hostRootPath: '/i/base.erofs',
+    acpi: true,
     kernelArguments: ['quiet', 'warmcell.rootfs=erofs', 'warmcell.disk_mib=100', 'warmcell.pids=64'],
   })
   using scratch = new Scratch()

@@ -155,6 +155,13 @@ pub fn wipe(bytes: &mut [u8]) {
     }
 }
 
+/// A buffer to its end, with what it held before.
+pub fn wipe_all(buffer: &mut Vec<u8>) {
+    buffer.resize(buffer.capacity(), 0);
+    wipe(buffer);
+    buffer.clear();
+}
+
 /// The reading and the writing end.
 pub fn pipe() -> Result<(OwnedFd, OwnedFd)> {
     let mut ends: [RawFd; 2] = [-1; 2];
@@ -250,6 +257,13 @@ pub fn wait(pidfd: &OwnedFd, reap: bool) -> Result<Option<Ended>> {
     })
 }
 
+/// Waits for the end of a process that is sure to come, and forgets it.
+pub fn bury(pidfd: &OwnedFd) -> Result<()> {
+    const P_PIDFD: usize = 3;
+    const WEXITED: usize = 4;
+    uninterrupted(WAITID, &[P_PIDFD, fd(pidfd), 0, WEXITED, 0]).map(drop)
+}
+
 pub fn kill_group(leader: i32, signal: i32) -> Result<()> {
     call(KILL, &[-(leader as isize) as usize, signal as usize]).map(drop)
 }
@@ -305,6 +319,7 @@ pub fn is_root() -> bool {
 }
 
 /// What a child is to become, all of it prepared while allocating is still allowed.
+#[derive(Default)]
 pub struct Plan<'a> {
     /// Tried in order, as the entries of PATH are.
     pub programs: &'a [CString],
@@ -399,9 +414,7 @@ pub fn spawn(plan: &Plan<'_>) -> std::result::Result<Spawned, (Step, Errno)> {
         }
         Some(failed) => {
             // It has ended or is about to: vfork returns within its exit, so the wait is short and never for ever.
-            const P_PIDFD: usize = 3;
-            const WEXITED: usize = 4;
-            let _ = call(WAITID, &[P_PIDFD, fd(&pidfd), 0, WEXITED, 0]);
+            let _ = bury(&pidfd);
             Err(failed)
         }
     }
@@ -560,6 +573,8 @@ pub const MS_RDONLY: usize = 1;
 pub const MS_NOSUID: usize = 2;
 pub const MS_NODEV: usize = 4;
 pub const MS_NOEXEC: usize = 8;
+const MS_REMOUNT: usize = 0x20;
+const MS_BIND: usize = 0x1000;
 pub const MS_MOVE: usize = 0x2000;
 pub const MS_REC: usize = 0x4000;
 pub const MS_PRIVATE: usize = 0x4_0000;
@@ -573,6 +588,31 @@ pub fn mount(source: &str, target: &str, kind: &str, flags: usize, options: &str
 pub fn detach(target: &str) -> Result<()> {
     const MNT_DETACH: usize = 2;
     call(UMOUNT2, &[string(&c_string(target)?), MNT_DETACH]).map(drop)
+}
+
+/// Shows the file `source` where the file `target` is.
+pub fn bind_read_only(source: &str, target: &str) -> Result<()> {
+    mount(source, target, "", MS_BIND, "")?;
+    let result = mount("", target, "", MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "");
+    if result.is_err() {
+        let _ = detach(target);
+    }
+    result
+}
+
+/// Does something among the mounts of another process, whose root is `/` meanwhile, and comes back to `own`. Only for the agent
+/// while it has a single thread, which is always; `act` is to do nothing but system calls on paths.
+pub fn among_mounts_of<T>(process: &OwnedFd, own: &impl AsRawFd, act: impl FnOnce() -> T) -> Result<T> {
+    // The kernel starts its first process with the root and working directory of its own threads, which must stay where they are.
+    const CLONE_FS: usize = 0x200;
+    unshare(CLONE_FS)?;
+    call(SETNS, &[fd(process), CLONE_NEWNS])?;
+    let result = act();
+    if let Err(error) = call(SETNS, &[fd(own), CLONE_NEWNS]) {
+        // An agent that goes on among the tenant's mounts would do there what it means to do in its own.
+        panic!("cannot leave the tenant's view: {}", error);
+    }
+    Ok(result)
 }
 
 /// A character device, with exactly this mode: the caller has cleared the umask.

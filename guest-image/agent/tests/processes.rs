@@ -218,13 +218,13 @@ fn before_the_handshake_nothing_is_served() {
         let id = host.open(&opening);
         assert_eq!(host.failure(id), ("EACCES".to_string(), "hello".to_string()));
     }
-    let id = host.open(&hello(2));
+    let id = host.open(&message::Encoder::new(message::HELLO).number(1, 1).finish());
     assert_eq!(host.failure(id), ("EPROTO".to_string(), "hello".to_string()));
-    let id = host.open(&hello(1));
+    let id = host.open(&hello(message::GENERATION));
     assert_eq!(host.answer(id).0, message::WELCOME);
     assert_eq!(std::fs::read_to_string(host.root.join("etc/machine-id")).unwrap(), "0123456789abcdef0123456789abcdef\n");
     assert_eq!(std::fs::read_to_string(host.root.join("etc/hostname")).unwrap(), "cell-1\n");
-    let id = host.open(&hello(1));
+    let id = host.open(&hello(message::GENERATION));
     assert_eq!(host.failure(id).0, "EPROTO");
 }
 

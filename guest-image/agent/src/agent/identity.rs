@@ -1,38 +1,55 @@
 //! Becoming somebody: a microVM that may be one of many clones gets random numbers, a clock and names of its own.
 
 use crate::errno::{self, Errno};
-use crate::message::{welcome, Failed, Hello};
+use crate::message::{self, Failed, Hello};
 use crate::sys;
+use crate::tenant::boot_id::{kernel, BootId};
 use crate::tenant::files::NewFile;
 use crate::tenant::users::User;
 use crate::tenant::Tenant;
-use std::fs::{self, File};
+use std::fs::File;
 use std::rc::Rc;
 
-/// The contract both sides speak.
-const GENERATION: u64 = 1;
 /// What the kernel takes.
 const HOSTNAME_BYTES_MAX: usize = 64;
-const ROOT: User = User { uid: 0, gid: 0, groups: Vec::new(), account: None };
+/// For a program in the tenant's root that must know that it is in another clone.
+const GENERATION_ID: &str = "/run/warmcell/generation-id";
 
 /// Takes on the identity, and answers only when it is complete.
-pub fn take_on(hello: &Hello<'_>, tenant: &Rc<Tenant>) -> Result<Vec<u8>, Failed> {
-    if hello.generation != GENERATION {
-        let message = format!("this guest speaks generation {}, the host {}", GENERATION, hello.generation);
-        return Err(Failed::new(errno::EPROTO, "hello", message));
-    }
+pub fn take_on(hello: &Hello<'_>, tenant: &Rc<Tenant>, boot_id: &mut BootId) -> Result<Vec<u8>, Failed> {
     check_hostname(hello.hostname)?;
     // Without an enclosure this is not a microVM but a test, and the machine is somebody else's.
     if tenant.enclosure.is_some() {
         become_itself(hello).map_err(|(step, error)| Failed::because(error, step, "cannot take on the identity"))?;
     }
+    let hostname_before = tenant.read_small("/etc/hostname");
     write(tenant, "/etc/machine-id", 0o444, &format!("{}\n", hello.machine_id))?;
     write(tenant, "/etc/hostname", 0o644, &format!("{}\n", hello.hostname))?;
-    if tenant.read_small("/etc/hosts").is_empty() {
-        write(tenant, "/etc/hosts", 0o644, &format!("127.0.0.1 localhost {}\n::1 localhost\n", hello.hostname))?;
+    let hosts = tenant.read_small("/etc/hosts");
+    // Where there is none, or the one that a template of this clone was given.
+    if hosts.is_empty() || hosts == hosts_of(String::from_utf8_lossy(&hostname_before).trim_end()).as_bytes() {
+        write(tenant, "/etc/hosts", 0o644, &hosts_of(hello.hostname))?;
     }
-    // Read only now: the kernel makes the boot id up at the first reading, from the random numbers just seeded.
-    Ok(welcome(GENERATION, &kernel("osrelease")?, &kernel("random/boot_id")?))
+    write(tenant, GENERATION_ID, 0o444, &format!("{}\n", hello.generation_id))?;
+    let clone = hello.generation_id != 0;
+    // Only now: from the random numbers just seeded.
+    let boot_id = boot_id.settle(tenant, hello.template, clone)?;
+    if clone {
+        tenant.run_hooks(hello.generation_id)?;
+    }
+    Ok(message::welcome(&kernel("osrelease")?, &boot_id))
+}
+
+/// A clone that waited may have fallen behind.
+pub fn set_clock(wall_clock_ns: u64, tenant: &Tenant) -> Result<Vec<u8>, Failed> {
+    if tenant.enclosure.is_some() {
+        sys::set_wall_clock(wall_clock_ns).map_err(|error| Failed::because(error, "clock", "cannot set the clock"))?;
+    }
+    Ok(message::clock_set())
+}
+
+fn hosts_of(hostname: &str) -> String {
+    format!("127.0.0.1 localhost {}\n::1 localhost\n", hostname)
 }
 
 fn check_hostname(name: &str) -> Result<(), Failed> {
@@ -51,13 +68,7 @@ fn become_itself(hello: &Hello<'_>) -> Result<(), (&'static str, Errno)> {
 }
 
 fn write(tenant: &Rc<Tenant>, path: &str, mode: u32, text: &str) -> Result<(), Failed> {
-    let mut file = NewFile::create(tenant, path, mode, &ROOT, 0)?;
+    let mut file = NewFile::create(tenant, path, mode, &User::ROOT, 0)?;
     file.write(text.as_bytes())?;
     file.commit().map(drop)
-}
-
-fn kernel(name: &str) -> Result<String, Failed> {
-    let path = format!("/proc/sys/kernel/{}", name);
-    let text = fs::read_to_string(&path).map_err(|error| Failed::because(error.into(), "hello", &path))?;
-    Ok(text.trim_end().to_string())
 }

@@ -5,11 +5,13 @@ mod input;
 mod output;
 mod port;
 mod process;
+mod quiesce;
 mod streams;
 
 use crate::errno::Errno;
 use crate::reactor::{Reactor, Readiness, Token};
 use crate::sys;
+use crate::tenant::boot_id::BootId;
 use crate::tenant::Tenant;
 use crate::yamux::{Event, Session, Violation};
 use output::Output;
@@ -56,14 +58,18 @@ pub struct Agent {
     session: Session,
     /// What each stream that lives is for.
     roles: BTreeMap<u32, Role>,
-    /// By the id of the control stream.
+    /// By the id of the control stream, or, of one that a session left behind, by an even number.
     processes: BTreeMap<u32, Process>,
     drains: BTreeMap<u32, Output>,
     next_drain: u32,
+    last_orphan: u32,
+    boot_id: BootId,
     /// Whose turn it is to send: the one after the last that sent.
     last_served: u32,
     /// The handshake is done: this guest knows who it is.
     greeted: bool,
+    /// The session is to be forgotten as soon as its last answer has left.
+    quiesced: bool,
 }
 
 impl Agent {
@@ -82,8 +88,11 @@ impl Agent {
             processes: BTreeMap::new(),
             drains: BTreeMap::new(),
             next_drain: 0,
+            last_orphan: 0,
+            boot_id: BootId::default(),
             last_served: 0,
             greeted: false,
+            quiesced: false,
         })
     }
 
@@ -116,6 +125,7 @@ impl Agent {
             moved |= self.move_output();
             self.settle()?;
             moved |= self.port.flush(&mut self.session.out).map_err(|_| Ending::HostGone)?;
+            self.forget_if_quiesced();
         }
     }
 

@@ -74,6 +74,11 @@ impl Port {
         Ok(moved)
     }
 
+    /// Overwrites what was read last.
+    pub fn wipe(&mut self) {
+        sys::wipe_all(&mut self.buffer);
+    }
+
     /// Room to read into what nobody wants.
     pub fn scratch(&mut self) -> &mut Vec<u8> {
         self.buffer.clear();

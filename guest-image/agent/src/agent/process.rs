@@ -97,10 +97,27 @@ impl Process {
     /// The host has lost interest.
     pub fn abandon(&mut self) {
         self.kill();
+        if let Life::Running | Life::Terminating { .. } = self.life {
+            self.life = Life::Terminating { kill_at: None };
+        }
         self.abandoned = true;
         self.stdin.close();
         self.stdout.drop_awaited_reader();
         self.stderr.drop_awaited_reader();
+    }
+
+    /// Its session is forgotten: it goes on, under another number, with nobody who writes to it, reads it or asks how it ends.
+    pub fn orphan(&mut self, id: u32) {
+        self.id = id;
+        self.abandoned = true;
+        self.stdin.close();
+        self.stdout.drop_reader();
+        self.stderr.drop_reader();
+    }
+
+    /// It has neither ended nor been killed.
+    pub fn runs(&self) -> bool {
+        matches!(self.life, Life::Running | Life::Terminating { kill_at: Some(_) })
     }
 
     fn kill(&self) {

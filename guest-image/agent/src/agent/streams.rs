@@ -3,7 +3,7 @@
 use super::process::Process;
 use super::{identity, Agent, Ending};
 use crate::errno;
-use crate::message::{self, unknown, Assembler, Channel, Failed, Message, Opening, ProcessRequest, Start, WriteFile};
+use crate::message::{self, unknown, Assembler, Channel, Failed, Message, Opening, ProcessRequest, Start, WriteFile, GENERATION};
 use crate::tenant::files::NewFile;
 use crate::tenant::search::from_home;
 use crate::yamux::Violation;
@@ -24,6 +24,8 @@ pub(super) enum Role {
         process: u32,
     },
     File(NewFile),
+    /// The session is to end: it does when the host has ended this stream, and so has nothing more to say.
+    Quiesce,
     /// Its answer is given. What still comes is thrown away.
     Deaf,
 }
@@ -53,8 +55,9 @@ impl Agent {
                         return Ok(());
                     }
                     let mut whole = std::mem::take(opening);
+                    let secret = !self.greeted;
                     let role = self.open(id, whole.body().unwrap_or_default());
-                    if !self.greeted || id == 1 {
+                    if secret {
                         whole.wipe();
                     }
                     self.roles.insert(id, role?);
@@ -86,6 +89,15 @@ impl Agent {
                         Err(failed) => Err(failed),
                     };
                     self.answer(id, &answer.unwrap_or_else(|failed| failed.encode()));
+                    self.roles.insert(id, Role::Deaf);
+                }
+                Some(Role::Quiesce) => {
+                    let count = self.session.incoming(id).len();
+                    self.session.consume(id, count);
+                    if !self.session.has_ended(id) {
+                        return Ok(());
+                    }
+                    self.quiesce(id)?;
                     self.roles.insert(id, Role::Deaf);
                 }
                 // Its process takes it, as fast as it reads.
@@ -121,7 +133,7 @@ impl Agent {
                 }
             }
             // A file that is not complete is undone as it is dropped.
-            Some(Role::File(_) | Role::Opening(_) | Role::Deaf) | None => {}
+            Some(Role::File(_) | Role::Opening(_) | Role::Quiesce | Role::Deaf) | None => {}
         }
     }
 
@@ -129,7 +141,11 @@ impl Agent {
         let message = Message::decode(body)?;
         let opening = Opening::decode(&message)?;
         let opened = match opening {
-            Opening::Hello(hello) if !self.greeted => identity::take_on(&hello, &self.tenant).map(|welcome| {
+            _ if self.quiesced => Err(Failed::new(errno::EBUSY, "quiesce", "this session has ended")),
+            Opening::OtherGeneration(spoken) => {
+                Err(Failed::new(errno::EPROTO, "hello", format!("this guest speaks generation {}, the host {}", GENERATION, spoken)))
+            }
+            Opening::Hello(hello) if !self.greeted => identity::take_on(&hello, &self.tenant, &mut self.boot_id).map(|welcome| {
                 self.greeted = true;
                 self.answer(id, &welcome);
                 Role::Deaf
@@ -139,6 +155,11 @@ impl Agent {
             Opening::Start(start) => self.start(id, &start),
             Opening::WriteFile(file) => self.write_file(id, &file),
             Opening::Attach { process, channel } => return Ok(self.attach(id, process, channel)),
+            Opening::Quiesce => return Ok(Role::Quiesce),
+            Opening::SetClock { wall_clock_ns } => identity::set_clock(wall_clock_ns, &self.tenant).map(|answer| {
+                self.answer(id, &answer);
+                Role::Deaf
+            }),
             Opening::Unknown => Err(unknown(message.kind)),
         };
         Ok(opened.unwrap_or_else(|failed| {
@@ -201,7 +222,7 @@ impl Agent {
     }
 
     /// The stream's one answer.
-    fn answer(&mut self, id: u32, message: &[u8]) {
+    pub(super) fn answer(&mut self, id: u32, message: &[u8]) {
         self.session.send(id, message);
         self.session.finish(id);
     }

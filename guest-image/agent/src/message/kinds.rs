@@ -4,31 +4,41 @@ use super::{Encoder, Message};
 use crate::errno::{self, Errno};
 use crate::yamux::Violation;
 
+/// The contract both sides speak.
+pub const GENERATION: u64 = 2;
+
 pub const HELLO: u8 = 0x01;
 pub const START: u8 = 0x02;
 pub const ATTACH: u8 = 0x03;
 pub const SIGNAL: u8 = 0x04;
 pub const TERMINATE: u8 = 0x05;
 pub const WRITE_FILE: u8 = 0x06;
+pub const QUIESCE: u8 = 0x07;
+pub const SET_CLOCK: u8 = 0x08;
 pub const WELCOME: u8 = 0x81;
 pub const STARTED: u8 = 0x82;
 pub const EXITED: u8 = 0x83;
 pub const SIGNALLED: u8 = 0x84;
 pub const WRITTEN: u8 = 0x86;
+pub const QUIESCED: u8 = 0x87;
+pub const CLOCK_SET: u8 = 0x88;
 pub const FAILED: u8 = 0xff;
 
 /// The longest text a `Failed` carries.
 const FAILED_MESSAGE_BYTES_MAX: usize = 4096;
 const ENTROPY_BYTES: std::ops::RangeInclusive<usize> = 32..=256;
 
-/// Who this microVM is, told once.
+/// Who this microVM is, told once in a session.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Hello<'a> {
-    pub generation: u64,
     pub entropy: &'a [u8],
     pub wall_clock_ns: u64,
     pub hostname: &'a str,
     pub machine_id: &'a str,
+    /// 0 for what was booted, otherwise no other clone's.
+    pub generation_id: u64,
+    /// It will be cloned: what the kernel makes up only once must not be made up here.
+    pub template: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -59,21 +69,32 @@ pub enum Channel {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Opening<'a> {
     Hello(Hello<'a>),
+    /// A `Hello` of another generation: what else it says may mean anything.
+    OtherGeneration(u64),
     Start(Start<'a>),
-    Attach { process: u64, channel: Channel },
+    Attach {
+        process: u64,
+        channel: Channel,
+    },
     WriteFile(WriteFile<'a>),
+    Quiesce,
+    SetClock {
+        wall_clock_ns: u64,
+    },
     Unknown,
 }
 
 impl<'a> Opening<'a> {
     pub fn decode(message: &Message<'a>) -> Result<Opening<'a>, Violation> {
         Ok(match message.kind {
+            HELLO if message.number(1)? != GENERATION => Opening::OtherGeneration(message.number(1)?),
             HELLO => Opening::Hello(Hello {
-                generation: message.number(1)?,
                 entropy: require(message.bytes(2)?, |bytes| ENTROPY_BYTES.contains(&bytes.len()), "entropy that is not 32 to 256 bytes")?,
                 wall_clock_ns: message.number(3)?,
                 hostname: message.text(4)?,
                 machine_id: require(message.text(5)?, is_machine_id, "a machine id that is not 32 hex digits")?,
+                generation_id: message.number(6)?,
+                template: require(message.number(7)?, |&number| number <= 1, "a template that is neither 0 nor 1")? == 1,
             }),
             START => Opening::Start(Start {
                 arguments: message.texts(1)?,
@@ -95,6 +116,8 @@ impl<'a> Opening<'a> {
                 mode: message.number(2)?,
                 user: message.text(3)?,
             }),
+            QUIESCE => Opening::Quiesce,
+            SET_CLOCK => Opening::SetClock { wall_clock_ns: message.number(1)? },
             _ => Opening::Unknown,
         })
     }
@@ -179,9 +202,9 @@ impl Failed {
     }
 }
 
-pub fn welcome(generation: u64, kernel_release: &str, boot_id: &str) -> Vec<u8> {
+pub fn welcome(kernel_release: &str, boot_id: &str) -> Vec<u8> {
     let version = env!("CARGO_PKG_VERSION");
-    Encoder::new(WELCOME).number(1, generation).text(2, version).text(3, kernel_release).text(4, boot_id).finish()
+    Encoder::new(WELCOME).number(1, GENERATION).text(2, version).text(3, kernel_release).text(4, boot_id).finish()
 }
 
 pub fn started(pid: i32) -> Vec<u8> {
@@ -194,6 +217,14 @@ pub fn signalled(delivered: bool) -> Vec<u8> {
 
 pub fn written(size_bytes: u64) -> Vec<u8> {
     Encoder::new(WRITTEN).number(1, size_bytes).finish()
+}
+
+pub fn quiesced(processes: usize) -> Vec<u8> {
+    Encoder::new(QUIESCED).number(1, processes as u64).finish()
+}
+
+pub fn clock_set() -> Vec<u8> {
+    Encoder::new(CLOCK_SET).finish()
 }
 
 /// A request the guest does not know: of a later generation, or in the wrong place.

@@ -47,17 +47,33 @@ impl Tenant {
             environment: &strings(&environment)?,
             directories: &directories.into_iter().map(c_string).collect::<Result<Vec<_>, _>>()?,
             stdio: [stdin_theirs.as_raw_fd(), stdout_theirs.as_raw_fd(), stderr_theirs.as_raw_fd()],
-            namespaces_of: self.enclosure.as_ref().map(|walls| walls.init.as_raw_fd()),
-            cgroup: self.enclosure.as_ref().map(|walls| walls.cgroup.descriptor()),
-            credentials: self.enclosure.as_ref().map(|_| Credentials { uid: user.uid, gid: user.gid, groups: &user.groups }),
+            ..self.walls(&user)
         };
-        let process = sys::spawn(&plan).map_err(|(step, error)| explain(step, error, start, path))?;
+        let process = self.spawn(&plan).map_err(|(step, error)| explain(step, error, start, path))?;
+        Ok(Launched { process, stdin, stdout, stderr })
+    }
+
+    /// The part of a plan that keeps a program inside, as that user.
+    pub(super) fn walls<'a>(&'a self, user: &'a User) -> Plan<'a> {
+        match &self.enclosure {
+            None => Plan::default(),
+            Some(walls) => Plan {
+                namespaces_of: Some(walls.init.as_raw_fd()),
+                cgroup: Some(walls.cgroup.descriptor()),
+                credentials: Some(Credentials { uid: user.uid, gid: user.gid, groups: &user.groups }),
+                ..Plan::default()
+            },
+        }
+    }
+
+    pub(super) fn spawn(&self, plan: &Plan<'_>) -> Result<Spawned, (Step, Errno)> {
+        let process = sys::spawn(plan)?;
         if self.enclosure.is_some() {
             // The agent waits while its child becomes the program, in the tenant's group, beside whatever spins there: so it does that
             // with the agent's precedence, and loses it here. A failure means that it has ended already.
             let _ = sys::set_niceness(process.pid, 0);
         }
-        Ok(Launched { process, stdin, stdout, stderr })
+        Ok(process)
     }
 
     /// A pipe belongs to the user, who may want to open it again as `/dev/stdout`.

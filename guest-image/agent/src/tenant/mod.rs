@@ -1,7 +1,9 @@
 //! What the agent knows of its tenant: the root to resolve names in, the view to start processes in, the limits to put on them.
 
+pub mod boot_id;
 pub mod cgroup;
 pub mod files;
+pub mod hooks;
 pub mod launch;
 pub mod search;
 pub mod users;
@@ -10,7 +12,8 @@ use crate::boot::tenant_init::TenantView;
 use cgroup::Cgroup;
 use std::fs::File;
 use std::io::Read;
-use std::os::unix::io::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::io::{AsRawFd, OwnedFd};
 
 pub struct Tenant {
     /// The tenant's `/`: every path and every user the host names is looked up from here.
@@ -28,6 +31,18 @@ pub struct Enclosure {
 impl Tenant {
     pub fn enclosed(view: TenantView, cgroup: Cgroup) -> Tenant {
         Tenant { root: view.root, enclosure: Some(Enclosure { init: view.init, cgroup }) }
+    }
+
+    /// Where the kernel finds, from where a program is started, what is at `path` in the tenant's root.
+    pub fn outer_path(&self, path: &str) -> Vec<u8> {
+        match &self.enclosure {
+            Some(_) => path.as_bytes().to_vec(),
+            // As in `enclosure`: the root is a directory among others.
+            None => {
+                let root = std::fs::read_link(format!("/proc/self/fd/{}", self.root.as_raw_fd())).unwrap_or_default();
+                [root.as_os_str().as_bytes(), path.as_bytes()].concat()
+            }
+        }
     }
 
     /// A small file of the tenant's, cut at a bound: what the tenant wrote there must not cost the agent its memory.

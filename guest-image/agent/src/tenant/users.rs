@@ -21,6 +21,11 @@ pub struct Account {
     pub shell: String,
 }
 
+impl User {
+    /// Who owns what the agent itself puts into the tenant's root.
+    pub const ROOT: User = User { uid: 0, gid: 0, groups: Vec::new(), account: None };
+}
+
 /// What the kernel allows a process.
 const GROUPS_MAX: usize = 65536;
 

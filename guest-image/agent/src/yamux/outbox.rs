@@ -52,6 +52,11 @@ impl Outbox {
         }
     }
 
+    pub fn wipe(&mut self) {
+        crate::sys::wipe_all(&mut self.bytes);
+        self.sent = 0;
+    }
+
     pub fn is_full(&self) -> bool {
         self.pending().len() >= FULL_BYTES
     }

@@ -145,6 +145,19 @@ impl Session {
         }
     }
 
+    /// Nothing has begun that is not whole.
+    pub fn is_between_frames(&self) -> bool {
+        matches!(self.decoder, Decoder::Header { have: 0, .. })
+    }
+
+    /// Overwrites everything that was said, in both directions.
+    pub fn wipe(&mut self) {
+        self.out.wipe();
+        for stream in self.streams.values_mut() {
+            crate::sys::wipe(stream.incoming_mut());
+        }
+    }
+
     pub fn is_alive(&self, id: u32) -> bool {
         self.streams.contains_key(&id)
     }

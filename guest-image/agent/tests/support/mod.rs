@@ -28,6 +28,7 @@ pub struct Incoming {
 }
 
 pub struct Host {
+    pub pongs: u32,
     socket: UnixStream,
     unread: Vec<u8>,
     pub streams: BTreeMap<u32, Incoming>,
@@ -61,15 +62,53 @@ impl Host {
             Agent::new(port, Tenant { root: opened.into(), enclosure: None }).unwrap().run()
         });
         let streams = BTreeMap::new();
-        Host { socket: ours, unread: Vec::new(), streams, go_away: None, next_stream: 1, granting: true, agent: Some(agent), root }
+        Host {
+            pongs: 0,
+            socket: ours,
+            unread: Vec::new(),
+            streams,
+            go_away: None,
+            next_stream: 1,
+            granting: true,
+            agent: Some(agent),
+            root,
+        }
     }
 
     /// The same, after the handshake.
     pub fn greeted(name: &str) -> Host {
         let mut host = Host::connect(name);
-        let id = host.open(&hello(1));
+        let id = host.open(&hello(message::GENERATION));
         assert_eq!(host.answer(id).0, message::WELCOME);
         host
+    }
+
+    /// As a new host that has got hold of a clone's pipe.
+    pub fn begin_again(&mut self) {
+        assert!(self.unread.is_empty());
+        self.streams.clear();
+        self.next_stream = 1;
+    }
+
+    /// As a host that is done with a template. Returns how many processes go on.
+    pub fn quiesce(&mut self) -> u64 {
+        let id = self.open(&quiesce());
+        self.finish(id);
+        let (kind, fields) = self.answer(id);
+        assert_eq!(kind, message::QUIESCED);
+        self.until(|host| host.streams[&id].finished);
+        number(&fields[0].1)
+    }
+
+    /// The next stream has at least this id.
+    pub fn skip_to(&mut self, id: u32) {
+        self.next_stream = self.next_stream.max(id);
+    }
+
+    pub fn ping(&mut self) {
+        let before = self.pongs;
+        self.frame(Kind::Ping, SYN, 0, 7, &[]);
+        self.until(|host| host.pongs > before);
     }
 
     pub fn frame(&mut self, kind: Kind, flags: u16, stream: u32, length: u32, body: &[u8]) {
@@ -153,7 +192,7 @@ impl Host {
         assert!(body.len() <= 65_536);
         match header.kind {
             Kind::GoAway => self.go_away = Some(header.length),
-            Kind::Ping => {}
+            Kind::Ping => self.pongs += 1,
             Kind::Data | Kind::WindowUpdate => {
                 let stream = self.streams.get_mut(&header.stream).expect("a frame for a stream of ours");
                 assert!(!stream.finished || body.is_empty(), "data after the end");
@@ -239,12 +278,18 @@ pub fn number(bytes: &[u8]) -> u64 {
 }
 
 pub fn hello(generation: u64) -> Vec<u8> {
+    hello_of(generation, 0, false)
+}
+
+pub fn hello_of(generation: u64, generation_id: u64, template: bool) -> Vec<u8> {
     Encoder::new(message::HELLO)
         .number(1, generation)
         .bytes(2, &[7; 32])
         .number(3, 1_700_000_000_000_000_000)
         .text(4, "cell-1")
         .text(5, "0123456789abcdef0123456789abcdef")
+        .number(6, generation_id)
+        .number(7, template.into())
         .finish()
 }
 
@@ -263,6 +308,10 @@ pub fn signal(signal: u64) -> Vec<u8> {
 
 pub fn terminate(grace_ms: u64) -> Vec<u8> {
     Encoder::new(message::TERMINATE).number(1, grace_ms).finish()
+}
+
+pub fn quiesce() -> Vec<u8> {
+    Encoder::new(message::QUIESCE).finish()
 }
 
 pub fn write_file(path: &str, mode: u64) -> Vec<u8> {
