@@ -34,7 +34,14 @@ const manifest = {
   sourceKey: env.source_key,
   arch: env.arch,
   kernelFlavour: env.flavour,
-  kernel: { ...file('vmlinuz'), release: env.kernel_release, package: env.kernel_package, version: env.kernel_version },
+  kernel: {
+    ...file('vmlinuz'),
+    release: env.kernel_release,
+    package: env.kernel_package,
+    version: env.kernel_version,
+    // What the machine must be like for it: whether its devices are described by ACPI, or on the kernel's command line.
+    acpi: env.kernel_acpi === 'true',
+  },
   initramfs: file('initramfs.cpio'),
   roots: { base: { ...file('base.erofs'), format: 'erofs' } },
   agent: {
