@@ -9,6 +9,9 @@ import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { WarmcellError } from '../errors.ts'
 
+/** The guest kernels there are: Debian's cloud kernel, or the one compiled with what a microVM needs and no more. */
+export type GuestKernel = 'stock' | 'minimal'
+
 export interface GuestImage {
   /** Everything the image depends on, as a digest; a template is keyed by it. */
   readonly key: string
@@ -17,7 +20,10 @@ export interface GuestImage {
   readonly hostInitramfsPath: string
   /** The built-in root file system. */
   readonly hostBaseRootPath: string
+  readonly kernel: GuestKernel
   readonly kernelRelease: string
+  /** Whether the machine must describe its devices by ACPI; otherwise they stand on the kernel's command line. */
+  readonly acpi: boolean
   readonly kernelArguments: readonly string[]
 }
 
@@ -25,23 +31,32 @@ const file = z.object({ file: z.string().regex(/^[\w.-]+$/), sha256: z.string(),
 const manifestSchema = z.object({
   formatVersion: z.literal(1),
   key: z.string(),
-  kernel: file.extend({ release: z.string() }),
+  kernelFlavour: z.enum(['stock', 'minimal']),
+  kernel: file.extend({ release: z.string(), acpi: z.boolean() }),
   initramfs: file,
   roots: z.object({ base: file }),
   kernelArguments: z.array(z.string()),
 })
 
 /**
- * The image named by `WARMCELL_IMAGE_DIR`, or the one that was built from this package's own `guest-image/`.
+ * The image named by `WARMCELL_IMAGE_DIR`, or the one that was built from this package's own `guest-image/`: with the kernel that
+ * `WARMCELL_KERNEL` says, or else with the minimal one where that has been built.
  *
- * @throws `IMAGE` when there is none, or when a file of it is missing or of another size than its manifest says.
+ * @throws `IMAGE` when there is none, when it has another kernel than was asked for, or when a file of it is missing or of another size than
+ * its manifest says; `INVALID_ARGUMENT` when `WARMCELL_KERNEL` is no kernel.
  */
 export async function findGuestImage(): Promise<GuestImage> {
-  const hostDirectory = process.env.WARMCELL_IMAGE_DIR || (await builtImageDirectory())
+  const wanted = wantedKernel()
+  const hostDirectory = process.env.WARMCELL_IMAGE_DIR || (await builtImageDirectory(wanted))
   const text = await readFile(join(hostDirectory, 'manifest.json'), 'utf8').catch((cause: unknown) => {
-    throw new WarmcellError('IMAGE', `There is no guest image at ${hostDirectory}.`, { hint: buildHint(), cause })
+    const hint = wanted === undefined ? buildHint() : buildHint('--kernel', wanted)
+    throw new WarmcellError('IMAGE', `There is no guest image at ${hostDirectory}.`, { hint, cause })
   })
   const manifest = parseManifest(text, hostDirectory)
+  if (wanted !== undefined && manifest.kernelFlavour !== wanted) {
+    const message = `The guest image at ${hostDirectory} has the ${manifest.kernelFlavour} kernel, and WARMCELL_KERNEL is '${wanted}'.`
+    throw new WarmcellError('IMAGE', message, { hint: 'Unset one of WARMCELL_KERNEL and WARMCELL_IMAGE_DIR.' })
+  }
   for (const { file: name, sizeBytes } of [manifest.kernel, manifest.initramfs, manifest.roots.base]) {
     const size = await stat(join(hostDirectory, name)).then(
       (found) => found.size,
@@ -50,7 +65,7 @@ export async function findGuestImage(): Promise<GuestImage> {
     if (size !== sizeBytes) {
       const what = size === undefined ? 'is missing' : `has ${size} bytes instead of ${sizeBytes}`
       throw new WarmcellError('IMAGE', `The guest image at ${hostDirectory} is damaged: ${name} ${what}.`, {
-        hint: buildHint('--force'),
+        hint: buildHint('--kernel', manifest.kernelFlavour, '--force'),
       })
     }
   }
@@ -60,9 +75,19 @@ export async function findGuestImage(): Promise<GuestImage> {
     hostKernelPath: join(hostDirectory, manifest.kernel.file),
     hostInitramfsPath: join(hostDirectory, manifest.initramfs.file),
     hostBaseRootPath: join(hostDirectory, manifest.roots.base.file),
+    kernel: manifest.kernelFlavour,
     kernelRelease: manifest.kernel.release,
+    acpi: manifest.kernel.acpi,
     kernelArguments: manifest.kernelArguments,
   }
+}
+
+function wantedKernel(): GuestKernel | undefined {
+  const wanted = process.env.WARMCELL_KERNEL || undefined
+  if (wanted === undefined || wanted === 'stock' || wanted === 'minimal') return wanted
+  throw new WarmcellError('INVALID_ARGUMENT', `WARMCELL_KERNEL is '${wanted}'.`, {
+    hint: "Set it to 'stock' or 'minimal', or unset it for the best that has been built.",
+  })
 }
 
 function parseManifest(text: string, hostDirectory: string): z.infer<typeof manifestSchema> {
@@ -81,10 +106,11 @@ function buildHint(...options: string[]): string {
 }
 
 /** `guest-image/build` leaves a link per source key, architecture and kernel in its cache. */
-async function builtImageDirectory(): Promise<string> {
+async function builtImageDirectory(wanted: GuestKernel | undefined): Promise<string> {
   const cache = process.env.WARMCELL_CACHE_DIR ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'warmcell')
   const architecture = process.arch === 'x64' ? 'amd64' : process.arch
-  return join(cache, 'images', `${await sourceKey(join(packageDirectory(), 'guest-image'))}-${architecture}-stock`)
+  const image = join(cache, 'images', `${await sourceKey(join(packageDirectory(), 'guest-image'))}-${architecture}`)
+  return `${image}-${wanted ?? (existsSync(`${image}-minimal`) ? 'minimal' : 'stock')}`
 }
 
 /** The digest of the image's sources, computed as `guest-image/build` does: over the lines that sha256sum prints for its files, sorted by path. */

@@ -1,8 +1,8 @@
 /** A directory of one test's own, gone when the test is over. */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 export class Scratch implements Disposable {
   readonly hostPath: string = mkdtempSync(join(tmpdir(), 'warmcell-test-'))
@@ -11,8 +11,9 @@ export class Scratch implements Disposable {
     return join(this.hostPath, name)
   }
 
-  /** Writes a file; returns its path. */
+  /** Writes a file, and makes the directories it is in; returns its path. */
   file(name: string, content: string | Uint8Array, mode = 0o644): string {
+    mkdirSync(dirname(this.join(name)), { recursive: true })
     writeFileSync(this.join(name), content, { mode })
     return this.join(name)
   }

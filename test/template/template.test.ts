@@ -8,7 +8,9 @@ const image = {
   hostKernelPath: '/i/vmlinuz',
   hostInitramfsPath: '/i/initramfs',
   hostBaseRootPath: '/i/base.erofs',
+  kernel: 'minimal' as const,
   kernelRelease: '6.12',
+  acpi: false,
   kernelArguments: ['quiet'],
 }
 
