@@ -21,7 +21,7 @@ export async function planBoot(template: Template, image: GuestImage, isolation:
     hostKernelPath: image.hostKernelPath,
     hostInitramfsPath: image.hostInitramfsPath,
     hostRootPath,
-    acpi: true,
+    acpi: image.acpi,
     kernelArguments: [
       ...image.kernelArguments,
       `warmcell.rootfs=${format}`,

@@ -93,7 +93,7 @@ export class QemuProcess implements Vm, ParkedVm {
     return foreignLines(this.#log.text())
   }
 
-  /** By signal: it needs no answer, and the guest's clocks, which are the host's, go on (docs/decisions/0008). */
+  /** By signal: it needs no answer, and the guest's clocks, which are the host's, go on (docs/decisions/0012). */
   pause(): void {
     this.#child.kill('SIGSTOP')
   }
