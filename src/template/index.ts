@@ -1,12 +1,6 @@
+export type { PruneOptions, TemplateCatalog, TemplateInfo, TemplateRecord } from './catalog.ts'
 export { planBoot } from './plan.ts'
+export { resolveTemplate, resolveTemplates } from './resolve.ts'
 export type { BuildEvent, BuildOptions, Snapshot } from './snapshot.ts'
-export {
-  type Env,
-  type Resources,
-  resolveTemplate,
-  resolveTemplates,
-  type Sharing,
-  type Template,
-  type TemplateSpec,
-  type WarmTarget,
-} from './template.ts'
+export type { Env, Resources, Sharing, Template, TemplateSpec, WarmTarget } from './template.ts'
+export { Templates, type TemplatesParts } from './templates.ts'
