@@ -1,0 +1,2 @@
+export { Draft } from './draft.ts'
+export { type Entry, type StoredTemplate, TemplateStore } from './store.ts'

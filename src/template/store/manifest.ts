@@ -1,0 +1,69 @@
+/** What a stored template says of itself: written last, so that there is none in a half-made one. */
+
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { formatVersion, type KeyInputs } from '../key.ts'
+import { files } from './layout.ts'
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
+const size = z.number().int().nonnegative()
+const stored = z.strictObject({ sizeBytes: size, sha256 })
+
+const manifestSchema = z.strictObject({
+  formatVersion: z.literal(formatVersion),
+  key: sha256,
+  /** The template it was first built for; another with an equal spec uses it too. */
+  name: z.string(),
+  createdAt: z.iso.datetime(),
+  /** What its files take, holes left out. */
+  allocatedBytes: size,
+  files: z.strictObject({ [files.memory]: stored, [files.state]: stored }),
+  hardware: z.strictObject({
+    isolation: z.enum(['hardware', 'emulated']),
+    vcpus: z.number().int().positive(),
+    memoryMib: z.number().int().positive(),
+    acpi: z.boolean(),
+    hostRootPath: z.string(),
+  }),
+  /** What the key was made of: for people, and to see whether it still holds. */
+  inputs: z.looseObject({
+    host: z.strictObject({
+      formatVersion: z.number(),
+      architecture: z.string(),
+      processor: z.string(),
+      hypervisor: z.string(),
+      guestImage: z.string(),
+    }),
+    root: z.union([z.literal('base'), z.strictObject({ sha256 })]),
+  }),
+})
+
+export type Manifest = z.infer<typeof manifestSchema>
+/** One that is about to be written. */
+export type NewManifest = Omit<Manifest, 'inputs'> & { inputs: KeyInputs }
+
+/** More than the longest spec: a manifest that is larger is none. */
+const manifestBytesMax = 4_194_304
+
+/** @throws an Error that says what is wrong with it. */
+export async function readManifest(hostDirectory: string): Promise<Manifest> {
+  const text = await readFile(join(hostDirectory, files.manifest), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new Error(error.code === 'ENOENT' ? 'it has no manifest' : `its manifest cannot be read (${error.code})`)
+  })
+  if (text.length > manifestBytesMax) throw new Error('its manifest is too long')
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch {
+    throw new Error('its manifest is not JSON')
+  }
+  const { success, data, error } = manifestSchema.safeParse(json)
+  if (success) return data
+  const { path, message } = error.issues[0] ?? { path: [], message: 'unknown reason' }
+  throw new Error(`its manifest is not valid: ${path.join('.')}: ${message}`)
+}
+
+export function manifestText(manifest: NewManifest): string {
+  return `${JSON.stringify(manifest, null, 2)}\n`
+}
