@@ -1,7 +1,17 @@
 /** What the outside sees of stored templates. */
 
+import { z } from 'zod'
+import { abortSignal, assertValid, durationMs, plainText } from '../common/validate.ts'
+import type { Isolation } from '../hypervisor/index.ts'
 import type { BuildOptions } from './snapshot.ts'
 import type { TemplateSpec } from './template.ts'
+
+export interface OpenTemplatesOptions {
+  /** As the pool's. Default `$XDG_STATE_HOME/warmcell`, `~/.local/state/warmcell`. */
+  stateDir?: string
+  /** As the pool's: a template is for one of them. */
+  isolation?: Isolation
+}
 
 /** A template that has been built. */
 export interface TemplateInfo {
@@ -46,4 +56,35 @@ export interface TemplateCatalog {
   remove(nameOrDigest: string): Promise<TemplateRecord[]>
   /** Removes what will not be used any more, and what killed builds have left. Returns what was removed. */
   prune(options?: PruneOptions): Promise<TemplateRecord[]>
+}
+
+const nonEmpty = plainText.refine((text) => text !== '', 'expected a name')
+const openSchema = z.strictObject({
+  stateDir: nonEmpty.optional(),
+  isolation: z.enum(['hardware', 'emulated'], { error: "expected 'hardware' or 'emulated'" }).optional(),
+})
+const buildSchema = z.strictObject({
+  name: nonEmpty,
+  tenant: nonEmpty.optional(),
+  signal: abortSignal.optional(),
+  onEvent: z.custom<BuildOptions['onEvent']>((value) => typeof value === 'function', 'expected a function').optional(),
+})
+const pruneSchema = z.strictObject({
+  all: z.boolean({ error: 'expected true or false' }).optional(),
+  unusedForMs: durationMs.optional(),
+})
+
+/** @throws `INVALID_ARGUMENT` */
+export function assertOpenOptions(options: OpenTemplatesOptions): void {
+  assertValid(openSchema, options, 'openTemplates')
+}
+
+/** @throws `INVALID_ARGUMENT` */
+export function assertBuildOptions(name: string, options: BuildOptions): void {
+  assertValid(buildSchema, { ...options, name }, 'build')
+}
+
+/** @throws `INVALID_ARGUMENT` */
+export function assertPruneOptions(options: PruneOptions): void {
+  assertValid(pruneSchema, options, 'prune')
 }

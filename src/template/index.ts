@@ -1,4 +1,13 @@
-export type { PruneOptions, TemplateCatalog, TemplateInfo, TemplateRecord } from './catalog.ts'
+export {
+  assertBuildOptions,
+  assertOpenOptions,
+  assertPruneOptions,
+  type OpenTemplatesOptions,
+  type PruneOptions,
+  type TemplateCatalog,
+  type TemplateInfo,
+  type TemplateRecord,
+} from './catalog.ts'
 export { planBoot } from './plan.ts'
 export { resolveTemplate, resolveTemplates } from './resolve.ts'
 export type { BuildEvent, BuildOptions, Snapshot } from './snapshot.ts'

@@ -1,5 +1,6 @@
 /** From what a user says of a template to one with every default filled in, or to the reason why it cannot be. */
 
+import { resolve } from 'node:path'
 import { z } from 'zod'
 import { assertValid, environment, plainText, whole } from '../common/validate.ts'
 import { WarmcellError } from '../errors.ts'
@@ -62,7 +63,7 @@ export function resolveTemplate(name: string, spec: TemplateSpec): Template {
   const { diskMib = Math.floor(memoryMib / 2) } = resources
   const template: Template = {
     name,
-    root,
+    root: root === 'base' ? root : { hostPath: resolve(root.hostPath) },
     resources: { vcpus, memoryMib, diskMib, pids },
     env,
     user: user ?? (root === 'base' ? 'user' : '1000:1000'),

@@ -51,9 +51,10 @@ export class Templates {
       throw new WarmcellError('INVALID_ARGUMENT', `template '${template.name}': with sharing 'none' there is no snapshot.`)
     }
     const { hypervisor, image, isolation } = this.#parts
-    const plan = await planBoot(template, image, isolation, `wc-template-${template.name}`)
-    const inputs = await keyInputs(hostInputs(hypervisor, image), template, plan, tenant, signal)
+    const boot = await planBoot(template, image, isolation, '')
+    const inputs = await keyInputs(hostInputs(hypervisor, image), template, boot, tenant, signal)
     const key = templateKey(inputs)
+    const plan = { ...boot, id: `wc-template-${key.slice(0, 12)}` }
     return this.#orders.join(key, { signal, onEvent }, (wanted, announce) =>
       this.#findOrBuild({ template, plan, inputs, key }, wanted, announce),
     )

@@ -3,20 +3,38 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import type { VmHardware } from '../../hypervisor/index.ts'
 import { formatVersion, type KeyInputs } from '../key.ts'
 import { files } from './layout.ts'
+
+interface StoredFile {
+  readonly sizeBytes: number
+  readonly sha256: string
+}
+
+export interface Manifest {
+  readonly formatVersion: number
+  readonly key: string
+  /** The template it was first built for; another with an equal spec uses it too. */
+  readonly name: string
+  readonly createdAt: string
+  /** What its files take, holes left out. */
+  readonly allocatedBytes: number
+  readonly files: { readonly memory: StoredFile; readonly state: StoredFile }
+  readonly hardware: VmHardware
+  /** What the key was made of: for people, and to see whether it still holds. The rest of it is for people only. */
+  readonly inputs: Pick<KeyInputs, 'host' | 'root'>
+}
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
 const size = z.number().int().nonnegative()
 const stored = z.strictObject({ sizeBytes: size, sha256 })
 
-const manifestSchema = z.strictObject({
+const manifestSchema: z.ZodType<Manifest> = z.strictObject({
   formatVersion: z.literal(formatVersion),
   key: sha256,
-  /** The template it was first built for; another with an equal spec uses it too. */
   name: z.string(),
   createdAt: z.iso.datetime(),
-  /** What its files take, holes left out. */
   allocatedBytes: size,
   files: z.strictObject({ [files.memory]: stored, [files.state]: stored }),
   hardware: z.strictObject({
@@ -26,7 +44,6 @@ const manifestSchema = z.strictObject({
     acpi: z.boolean(),
     hostRootPath: z.string(),
   }),
-  /** What the key was made of: for people, and to see whether it still holds. */
   inputs: z.looseObject({
     host: z.strictObject({
       formatVersion: z.number(),
@@ -38,10 +55,6 @@ const manifestSchema = z.strictObject({
     root: z.union([z.literal('base'), z.strictObject({ sha256 })]),
   }),
 })
-
-export type Manifest = z.infer<typeof manifestSchema>
-/** One that is about to be written. */
-export type NewManifest = Omit<Manifest, 'inputs'> & { inputs: KeyInputs }
 
 /** More than the longest spec: a manifest that is larger is none. */
 const manifestBytesMax = 4_194_304
@@ -64,6 +77,6 @@ export async function readManifest(hostDirectory: string): Promise<Manifest> {
   throw new Error(`its manifest is not valid: ${path.join('.')}: ${message}`)
 }
 
-export function manifestText(manifest: NewManifest): string {
+export function manifestText(manifest: Manifest & { readonly inputs: KeyInputs }): string {
   return `${JSON.stringify(manifest, null, 2)}\n`
 }
