@@ -38,10 +38,15 @@ const names: Readonly<Record<keyof HostInputs, string>> = {
 /** Why nobody will ask for it again; '' when somebody may. */
 async function staleness({ manifest: { inputs, hardware } }: StoredTemplate, now: HostInputs): Promise<string> {
   for (const key of Object.keys(names) as (keyof HostInputs)[]) {
-    if (inputs.host[key] !== now[key]) return `its ${names[key]} was ${inputs.host[key]}, and is ${now[key]}`
+    if (inputs.host[key] !== now[key]) return `its ${names[key]} was ${brief(inputs.host[key])}, and is ${brief(now[key])}`
   }
   if (inputs.root === 'base') return ''
   const digest = await knownDigest(hardware.hostRootPath).catch(() => undefined)
   if (digest === undefined) return `its disk image ${hardware.hostRootPath} is not there any more`
   return digest === inputs.root.sha256 ? '' : `its disk image ${hardware.hostRootPath} has changed`
+}
+
+/** A digest by as much of it as tells it from others. */
+function brief(value: string | number): string | number {
+  return typeof value === 'string' && /^[0-9a-f]{32,}$/.test(value) ? value.slice(0, 12) : value
 }

@@ -34,8 +34,8 @@ export interface TemplateSpec {
   /** Started as `user` before the snapshot is taken and left running in every clone: a string by `/bin/sh -c`, an array without a shell. What it prints is dropped. */
   start?: string | string[]
   /**
-   * When the snapshot may be taken, within 120 seconds of `start`: a port of the guest is listened on, a command (as `user`) exits with 0, a path exists. Default: at
-   * once.
+   * When the snapshot may be taken, within 120 seconds of `start`: a port of the guest is listened on, a command (as `user`) exits with 0, a path exists. Default:
+   * when `start` has not failed for half a second.
    */
   ready?: { port: number } | { exec: string[] } | { file: string }
   /** How many clones wait, ready to be taken: a number, or bounds within which it follows demand. Default 0. */

@@ -2,16 +2,16 @@
 
 import { SharedWork } from '../common/shared-work.ts'
 import { WarmcellError } from '../errors.ts'
-import type { Hypervisor, Isolation, VmSpec } from '../hypervisor/index.ts'
+import type { Hypervisor, Isolation } from '../hypervisor/index.ts'
 import type { GuestImage } from '../image/index.ts'
-import { BuildLog, buildSnapshot } from './build/index.ts'
 import type { PruneOptions, TemplateRecord } from './catalog.ts'
 import { hostInputs, keyInputs } from './inputs.ts'
-import { type KeyInputs, templateKey } from './key.ts'
+import { templateKey } from './key.ts'
+import { findOrBuild, type Order } from './order.ts'
 import { planBoot } from './plan.ts'
 import { recordOf } from './record.ts'
 import type { BuildEvent, BuildOptions, Snapshot } from './snapshot.ts'
-import { type Draft, type StoredTemplate, TemplateStore } from './store/index.ts'
+import { type StoredTemplate, TemplateStore } from './store/index.ts'
 import type { Template } from './template.ts'
 
 export interface TemplatesParts {
@@ -23,17 +23,10 @@ export interface TemplatesParts {
   readonly readyDeadlineMs?: number
 }
 
-/** What a build is asked for. */
-interface Order {
-  readonly template: Template
-  readonly plan: VmSpec
-  readonly inputs: KeyInputs
-  readonly key: string
-}
-
 export class Templates {
   readonly #parts: TemplatesParts
-  readonly #orders = new SharedWork<Snapshot, BuildEvent>()
+  readonly #orders: SharedWork<Snapshot, BuildEvent> = new SharedWork()
+  readonly #looks: SharedWork<StoredTemplate | undefined> = new SharedWork()
   #store: Promise<TemplateStore> | undefined
 
   constructor(parts: TemplatesParts) {
@@ -55,15 +48,17 @@ export class Templates {
     const inputs = await keyInputs(hostInputs(hypervisor, image), template, boot, tenant, signal)
     const key = templateKey(inputs)
     const plan = { ...boot, id: `wc-template-${key.slice(0, 12)}` }
-    return this.#orders.join(key, { signal, onEvent }, (wanted, announce) =>
-      this.#findOrBuild({ template, plan, inputs, key }, wanted, announce),
-    )
+    const store = await this.#open()
+    const order: Order = { hypervisor, template, plan, inputs, key, readyDeadlineMs: this.#parts.readyDeadlineMs }
+    return this.#orders.join(key, { signal, onEvent }, (wanted, announce) => findOrBuild(store, order, wanted, announce))
   }
 
   /** Looks at all of a snapshot again. @throws `TEMPLATE_CORRUPT`; the next `snapshot` builds it anew. */
   async verify({ digest }: Snapshot): Promise<void> {
     const store = await this.#open()
-    if ((await store.find(digest, { again: true })) !== undefined) return
+    // When a whole stock of clones fails at once, one look is enough for all.
+    const found = await this.#looks.join(digest, {}, () => store.find(digest, { again: true }))
+    if (found !== undefined) return
     throw new WarmcellError('TEMPLATE_CORRUPT', `The stored template ${digest.slice(0, 12)} is not there any more.`, {
       hint: 'It is built anew when it is next asked for.',
       retryable: true,
@@ -88,6 +83,7 @@ export class Templates {
     const since = unusedForMs === undefined ? undefined : Date.now() - unusedForMs
     const store = await this.#open()
     await store.sweep()
+    await store.sweepOrphans()
     return this.#remove(({ state, usedAt }) => all || state !== 'ready' || (since !== undefined && usedAt.getTime() < since))
   }
 
@@ -96,61 +92,6 @@ export class Templates {
     const removed = (await this.list()).filter(wanted)
     for (const { digest } of removed) await store.remove(digest)
     return removed
-  }
-
-  async #findOrBuild(order: Order, signal: AbortSignal, announce: (event: BuildEvent) => void): Promise<Snapshot> {
-    const store = await this.#open()
-    const { key } = order
-    // One that is damaged is dealt with below, by one process at a time.
-    const found = await store.find(key, { signal }).catch(undefinedIfCorrupt)
-    const stored =
-      found ??
-      (await store.exclusively(
-        key,
-        signal,
-        () => announce(waiting),
-        () => this.#build(store, order, signal, announce),
-      ))
-    await store.touch(key)
-    return snapshotOf(stored, order.plan)
-  }
-
-  async #build(
-    store: TemplateStore,
-    order: Order,
-    signal: AbortSignal,
-    announce: (event: BuildEvent) => void,
-  ): Promise<StoredTemplate> {
-    const { template, plan, key } = order
-    const meanwhile = await store.find(key, { signal }).catch(undefinedIfCorrupt)
-    if (meanwhile !== undefined) return meanwhile
-    await store.remove(key)
-    await store.sweep(key)
-    await store.withDraft(key, `template '${template.name}'`, plan.memoryMib, (draft) =>
-      this.#fill(draft, order, signal, announce).catch((cause: unknown) => {
-        signal.throwIfAborted()
-        throw storeFailure(cause, draft)
-      }),
-    )
-    const built = await store.find(key, { signal })
-    if (built !== undefined) return built
-    throw new WarmcellError('TEMPLATE_CORRUPT', `Template '${template.name}' was built, and is not there any more.`, {
-      hint: 'Something else removes files from the state directory or from /dev/shm.',
-      retryable: true,
-    })
-  }
-
-  async #fill(draft: Draft, order: Order, signal: AbortSignal, announce: (event: BuildEvent) => void): Promise<void> {
-    const { template, plan, inputs } = order
-    const { hypervisor, readyDeadlineMs } = this.#parts
-    const log = new BuildLog(announce)
-    const { hostMemoryPath, hostStatePath } = draft
-    await buildSnapshot({
-      ...{ hypervisor, template, hostStatePath, log, signal, readyDeadlineMs },
-      plan: { ...plan, hostMemoryPath },
-    })
-    // Where another has been stored meanwhile, that one is as good.
-    await draft.publish({ name: template.name, hardware: plan, inputs }, log.bytes(), signal)
   }
 
   async #open(): Promise<TemplateStore> {
@@ -162,38 +103,9 @@ export class Templates {
   }
 }
 
-const waiting: BuildEvent = { type: 'step', step: 'wait', detail: 'another process is building it' }
-
 /** As few digits of a digest as a person may type. */
 const digestDigitsMin = 6
 
 function isBeginning(text: string, digest: string): boolean {
   return text.length >= digestDigitsMin && digest.startsWith(text)
-}
-
-function snapshotOf({ key, hostMemoryPath, hostStatePath, manifest }: StoredTemplate, plan: VmSpec): Snapshot {
-  const { isolation, vcpus, memoryMib, acpi, hostRootPath } = plan
-  return {
-    // The root of now: one with the same content may have moved since the template was built.
-    ...{ isolation, vcpus, memoryMib, acpi, hostRootPath },
-    ...{ hostMemoryPath, hostStatePath },
-    digest: key,
-    sizeBytes: manifest.allocatedBytes,
-    createdAt: new Date(manifest.createdAt),
-  }
-}
-
-function undefinedIfCorrupt(error: unknown): undefined {
-  if (WarmcellError.is(error) && error.code === 'TEMPLATE_CORRUPT') return undefined
-  throw error
-}
-
-/** What the file system says while a template is stored, in the words of this room. */
-function storeFailure(cause: unknown, { place }: Draft): unknown {
-  if (WarmcellError.is(cause) || typeof (cause as NodeJS.ErrnoException).code !== 'string') return cause
-  const { message } = cause as Error
-  return new WarmcellError('HOST_UNSUPPORTED', `A template cannot be stored in ${place.hostPath}: ${message}.`, {
-    hint: 'Make room there, or name a `stateDir` on another disk.',
-    cause,
-  })
 }

@@ -51,9 +51,11 @@ test('a start command that is not there, or ends before it is ready, is the temp
   const missing = await failureOf(workshop, { start: ['nothing-here'] })
   expect(missing).toMatchObject({ code: 'BOOT_FAILED', retryable: false, cause: { code: 'SPAWN_FAILED' } })
   expect(missing.message).toContain("template 'mine': the start command (`nothing-here`) was not started")
-  const error = await failureOf(workshop, { start: 'broken', ready: { file: '/never' } })
-  expect(error).toMatchObject({ code: 'BOOT_FAILED', retryable: false })
-  expect(error.message).toMatch(/the start command \(`broken`\) exited with 3\.\nThe end of its output:\naddress in use$/)
+  for (const spec of [{ start: ['broken'] }, { start: 'broken', ready: { file: '/never' } }] satisfies TemplateSpec[]) {
+    const error = await failureOf(workshop, spec)
+    expect(error).toMatchObject({ code: 'BOOT_FAILED', retryable: false })
+    expect(error.message).toMatch(/the start command \(`broken`\) exited with 3\.\nThe end of its output:\naddress in use$/)
+  }
 })
 
 test('a start command that goes into the background with 0 is none that failed', async () => {

@@ -1,10 +1,10 @@
 /** What is stored can be listed, removed by name or digest, and cleared of what is out of date. */
 
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { resolveTemplate } from '../../src/template/index.ts'
+import { resolveTemplate, type Snapshot } from '../../src/template/index.ts'
 import { image, Workshop } from './workshop.ts'
 
 test('a list says what is stored, where, since when, and for how much', async () => {
@@ -97,4 +97,17 @@ test('strange things beside the templates are left alone', async () => {
   writeFileSync(strange, 'mine')
   await templates.prune({ all: true })
   expect(workshop.left().some((path) => path.endsWith('notes.txt'))).toBe(true)
+})
+
+test('what a state directory that is gone has left in memory is pruned by the next', async () => {
+  using workshop = new Workshop()
+  const gone = workshop.scratch.join('gone')
+  const kept = workshop.scratch.join('kept')
+  const [orphan, other] = await Promise.all(
+    [gone, kept].map((stateDirectory) => workshop.snapshot({}, {}, workshop.templates({ stateDirectory }))),
+  )
+  rmSync(gone, { recursive: true })
+  await workshop.templates().prune()
+  expect(existsSync(dirname(Workshop.directoryOf(orphan as Snapshot)))).toBe(false)
+  expect(existsSync((other as Snapshot).hostMemoryPath)).toBe(true)
 })

@@ -64,7 +64,7 @@ export class Workshop implements Disposable {
   left(): string[] {
     const orderly = /^(memory|state)(\/(warmcell-[^/]*|templates(\/(locks|used)?)?))?$/
     return readdirSync(this.scratch.hostPath, { recursive: true, encoding: 'utf8' }).filter(
-      (path) => !orderly.test(path) && !path.includes('/used/'),
+      (path) => !orderly.test(path) && !path.includes('/used/') && !path.endsWith('/state-directory'),
     )
   }
 

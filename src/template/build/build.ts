@@ -1,5 +1,6 @@
 /** Making a template: boot it, set it up, start what shall run in every clone, wait until it is ready, save it. */
 
+import { setTimeout as delay } from 'node:timers/promises'
 import type { ProcessSpec } from '../../agent/index.ts'
 import { definedOnly } from '../../common/defined.ts'
 import { WarmcellError } from '../../errors.ts'
@@ -12,6 +13,15 @@ import { describeReady, untilReady } from './ready.ts'
 
 /** To stop the guest and write 50 KiB: milliseconds, seconds on a host that swaps or on a slow disk. */
 const saveDeadlineMs = 30_000
+
+/**
+ * How long a start command without a `ready` is watched before the snapshot, in milliseconds: one that cannot start at all (a wrong option, a port in use) has ended by
+ * then, and would be missing in every clone.
+ */
+const startWatchMs = 500
+
+/** Between two looks at it. */
+const startPollMs = 50
 
 export interface Build {
   readonly hypervisor: Hypervisor
@@ -78,6 +88,9 @@ async function start(guest: BuildGuest, build: Build): Promise<void> {
   if (ready !== undefined) {
     log.step('ready', describeReady(ready))
     await untilReady(guest, template, ready, { signal, assertRunning, deadlineMs })
+  } else if (running !== undefined) {
+    const until = performance.now() + startWatchMs
+    while (performance.now() < until && (await running.ended()) === undefined) await delay(startPollMs, undefined, { signal })
   }
   await guest.settle('the look whether it still runs')
   await assertRunning()

@@ -1,6 +1,6 @@
 /** A template in the making: a directory of its own, which becomes a stored template at one stroke or is removed. */
 
-import { chmod, lstat, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, open, rename, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { digestFile } from '../../host/index.ts'
 import type { VmHardware } from '../../hypervisor/index.ts'
@@ -8,6 +8,7 @@ import { formatVersion, type KeyInputs } from '../key.ts'
 import { files, temporaryName } from './layout.ts'
 import { manifestText } from './manifest.ts'
 import type { Place } from './place.ts'
+import { removeTree } from './remove-tree.ts'
 import { directoryMode, fileMode, rememberWhole } from './verify.ts'
 
 /** What the manifest says beside what the files say themselves. */
@@ -93,13 +94,6 @@ export class Draft {
 
 /** What `st_blocks` counts in, whatever the file system's own blocks are: stat(2). */
 const blockBytes = 512
-
-/** Removes a directory although nobody may write to it. */
-export async function removeTree(hostPath: string): Promise<void> {
-  const found = await lstat(hostPath).catch(() => undefined)
-  if (found?.isDirectory()) await chmod(hostPath, 0o700)
-  await rm(hostPath, { recursive: true, force: true })
-}
 
 async function seal(hostPath: string, mode: number): Promise<void> {
   await chmod(hostPath, mode)

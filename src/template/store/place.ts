@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { WarmcellError } from '../../errors.ts'
 import { fileSystemOf, preparePrivateDirectory } from '../../host/index.ts'
 import { locksDirectory, usedDirectory } from './layout.ts'
+import { noteOwner } from './orphans.ts'
 
 export interface Place {
   readonly kind: 'memory' | 'disk'
@@ -64,6 +65,7 @@ async function prepareMemoryPlace(hostStateDirectory: string): Promise<Place | s
     // Where the host's owner names a directory, that is where templates go, whatever it is made of.
     if (!isTmpfs && !named) return `${parent} is not in memory`
     await preparePrivateDirectory(hostPath)
+    await noteOwner(hostPath, hostStateDirectory)
     return { kind: isTmpfs ? 'memory' : 'disk', hostPath }
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ENOENT' ? `there is no ${parent}` : (error as Error).message

@@ -3,10 +3,12 @@
 import { lstat, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isAlive, withLock } from '../../host/index.ts'
-import { Draft, removeTree } from './draft.ts'
+import { Draft } from './draft.ts'
 import { files, isKey, parseTemporaryName, temporaryName } from './layout.ts'
 import { type Manifest, readManifest } from './manifest.ts'
+import { removeOrphans } from './orphans.ts'
 import { type Place, type Places, preparePlaces } from './place.ts'
+import { removeTree } from './remove-tree.ts'
 import { choosePlace } from './room.ts'
 import { type VerifyOptions, verifyTemplate } from './verify.ts'
 
@@ -94,19 +96,22 @@ export class TemplateStore {
     return removed
   }
 
-  /** Removes what processes that are gone have left half made or half removed: of one key, or of all. Returns how much. */
-  async sweep(ofKey?: string): Promise<number> {
-    let swept = 0
+  /** Removes what processes that are gone have left half made or half removed: of one key, or of all. */
+  async sweep(ofKey?: string): Promise<void> {
     for (const place of this.#places.places) {
       for (const name of await readdir(place.hostPath)) {
         const temporary = parseTemporaryName(name)
         if (temporary === undefined || (ofKey !== undefined && temporary.key !== ofKey)) continue
         if (await isAlive(temporary.owner)) continue
         await removeTree(join(place.hostPath, name))
-        swept++
       }
     }
-    return swept
+  }
+
+  /** Removes what state directories that are gone have left in memory. */
+  async sweepOrphans(): Promise<void> {
+    const [first] = this.#places.places
+    if (first !== undefined && this.#places.places.length > 1) await removeOrphans(first.hostPath)
   }
 
   /** All that are stored, by what their manifests say: their digests are not looked at. */
