@@ -49,7 +49,11 @@ async function bootDigest(): Promise<string> {
 
 /** Fields 3 and 22 of proc_pid_stat(5), counted from behind the process's name, which may hold anything. */
 async function lifeOf(pid: number): Promise<{ startedAt: string; zombie: boolean } | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ESRCH') return ''
+    // Not known is not dead.
+    throw error
+  })
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   const [state, startedAt] = [fields[0], fields[19]]
   return state === undefined || startedAt === undefined ? undefined : { startedAt, zombie: state === 'Z' || state === 'X' }

@@ -5,7 +5,7 @@ import type { Hypervisor, VmSpec } from '../hypervisor/index.ts'
 import { BuildLog, buildSnapshot } from './build/index.ts'
 import type { KeyInputs } from './key.ts'
 import type { BuildEvent, Snapshot } from './snapshot.ts'
-import type { Draft, StoredTemplate, TemplateStore } from './store/index.ts'
+import { type Draft, type StoredTemplate, storeFailure, type TemplateStore } from './store/index.ts'
 import type { Template } from './template.ts'
 
 export interface Order {
@@ -29,18 +29,17 @@ export async function findOrBuild(
   announce: Announce,
 ): Promise<Snapshot> {
   const { key, plan } = order
-  // One that is damaged is dealt with below, by one process at a time.
-  const found = await store.find(key, { signal }).catch(undefinedIfCorrupt)
-  const stored =
-    found ??
-    (await store.exclusively(
-      key,
-      signal,
-      () => announce(waiting),
-      () => build(store, order, signal, announce),
-    ))
-  await store.touch(key)
-  return snapshotOf(stored, plan)
+  try {
+    // One that is damaged is dealt with below, by one process at a time.
+    const found = await store.find(key, { signal }).catch(undefinedIfCorrupt)
+    const make = (): Promise<StoredTemplate> => build(store, order, signal, announce)
+    const stored = found ?? (await store.exclusively(key, signal, () => announce(waiting), make))
+    await store.touch(key)
+    return snapshotOf(stored, plan)
+  } catch (cause) {
+    signal.throwIfAborted()
+    throw storeFailure(cause)
+  }
 }
 
 /** Under the lock: it may have been built while this process waited for it. */
@@ -50,12 +49,7 @@ async function build(store: TemplateStore, order: Order, signal: AbortSignal, an
   if (meanwhile !== undefined) return meanwhile
   await store.remove(key)
   await store.sweep(key)
-  await store.withDraft(key, `template '${template.name}'`, plan.memoryMib, (draft) =>
-    fill(draft, order, signal, announce).catch((cause: unknown) => {
-      signal.throwIfAborted()
-      throw storeFailure(cause, draft)
-    }),
-  )
+  await store.withDraft(key, `template '${template.name}'`, plan.memoryMib, (draft) => fill(draft, order, signal, announce))
   const built = await store.find(key, { signal })
   if (built !== undefined) return built
   throw new WarmcellError('TEMPLATE_CORRUPT', `Template '${template.name}' was built, and is not there any more.`, {
@@ -89,14 +83,4 @@ function snapshotOf({ key, hostMemoryPath, hostStatePath, manifest }: StoredTemp
 function undefinedIfCorrupt(error: unknown): undefined {
   if (WarmcellError.is(error) && error.code === 'TEMPLATE_CORRUPT') return undefined
   throw error
-}
-
-/** What the file system says while a template is stored, in the words of this room. */
-function storeFailure(cause: unknown, { place }: Draft): unknown {
-  if (WarmcellError.is(cause) || typeof (cause as NodeJS.ErrnoException).code !== 'string') return cause
-  const { message } = cause as Error
-  return new WarmcellError('HOST_UNSUPPORTED', `A template cannot be stored in ${place.hostPath}: ${message}.`, {
-    hint: 'Make room there, or name a `stateDir` on another disk.',
-    cause,
-  })
 }

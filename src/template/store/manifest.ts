@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { isShortage } from '../../host/index.ts'
 import type { VmHardware } from '../../hypervisor/index.ts'
 import { formatVersion, type KeyInputs } from '../key.ts'
 import { files } from './layout.ts'
@@ -62,6 +63,7 @@ const manifestBytesMax = 4_194_304
 /** @throws an Error that says what is wrong with it. */
 export async function readManifest(hostDirectory: string): Promise<Manifest> {
   const text = await readFile(join(hostDirectory, files.manifest), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (isShortage(error)) throw error
     throw new Error(error.code === 'ENOENT' ? 'it has no manifest' : `its manifest cannot be read (${error.code})`)
   })
   if (text.length > manifestBytesMax) throw new Error('its manifest is too long')

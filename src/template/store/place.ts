@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto'
 import { mkdir, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { WarmcellError } from '../../errors.ts'
-import { fileSystemOf, preparePrivateDirectory } from '../../host/index.ts'
+import { fileSystemOf, isShortage, preparePrivateDirectory } from '../../host/index.ts'
+import { storeFailure } from './failure.ts'
 import { locksDirectory, usedDirectory } from './layout.ts'
 import { noteOwner } from './orphans.ts'
 
@@ -68,6 +69,7 @@ async function prepareMemoryPlace(hostStateDirectory: string): Promise<Place | s
     await noteOwner(hostPath, hostStateDirectory)
     return { kind: isTmpfs ? 'memory' : 'disk', hostPath }
   } catch (error) {
+    if (isShortage(error)) throw storeFailure(error)
     return (error as NodeJS.ErrnoException).code === 'ENOENT' ? `there is no ${parent}` : (error as Error).message
   }
 }

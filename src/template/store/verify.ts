@@ -4,7 +4,8 @@ import type { BigIntStats } from 'node:fs'
 import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { WarmcellError } from '../../errors.ts'
-import { digestFile, fingerprint } from '../../host/index.ts'
+import { digestFile, fingerprint, isShortage } from '../../host/index.ts'
+import { storeFailure } from './failure.ts'
 import { files } from './layout.ts'
 import { type Manifest, readManifest } from './manifest.ts'
 
@@ -24,7 +25,7 @@ export interface VerifyOptions {
 /**
  * Looks at the kind, owner and mode of everything, at sizes, and at the digests of what a clone is made from.
  *
- * @throws `TEMPLATE_CORRUPT` that says what is wrong; the signal's reason.
+ * @throws `TEMPLATE_CORRUPT` that says what is wrong; `HOST_UNSUPPORTED` when the host is too short of something to look; the signal's reason.
  */
 export async function verifyTemplate(hostDirectory: string, key: string, options: VerifyOptions = {}): Promise<Manifest> {
   const { again = false, signal } = options
@@ -35,6 +36,7 @@ export async function verifyTemplate(hostDirectory: string, key: string, options
     return manifest
   } catch (cause) {
     signal?.throwIfAborted()
+    if (isShortage(cause)) throw storeFailure(cause)
     whole.delete(hostDirectory)
     throw new WarmcellError(
       'TEMPLATE_CORRUPT',
@@ -77,7 +79,7 @@ async function inspect(hostDirectory: string, key: string): Promise<{ manifest: 
 
 async function look(hostPath: string): Promise<BigIntStats> {
   return lstat(hostPath, { bigint: true }).catch((error: NodeJS.ErrnoException) => {
-    throw new Error(`${hostPath} cannot be looked at (${error.code})`)
+    throw isShortage(error) ? error : new Error(`${hostPath} cannot be looked at (${error.code})`)
   })
 }
 
