@@ -43,7 +43,11 @@ export class Workshop implements Disposable {
     return new Templates({ hypervisor, image, isolation: 'emulated', stateDirectory: this.scratch.join('state'), ...changed })
   }
 
-  snapshot(spec: TemplateSpec = {}, options: { signal?: AbortSignal } = {}, templates = this.templates()): Promise<Snapshot> {
+  snapshot(
+    spec: TemplateSpec = {},
+    options: { signal?: AbortSignal } = {},
+    templates: Templates = this.templates(),
+  ): Promise<Snapshot> {
     return templates.snapshot(resolveTemplate('mine', spec), { onEvent: (event) => this.events.push(event), ...options })
   }
 
