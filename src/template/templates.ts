@@ -6,7 +6,7 @@ import type { Hypervisor, Isolation } from '../hypervisor/index.ts'
 import type { GuestImage } from '../image/index.ts'
 import type { PruneOptions, TemplateRecord } from './catalog.ts'
 import { hostInputs, keyInputs } from './inputs.ts'
-import { templateKey } from './key.ts'
+import { type HostInputs, templateKey } from './key.ts'
 import { findOrBuild, type Order } from './order.ts'
 import { planBoot } from './plan.ts'
 import { recordOf } from './record.ts'
@@ -25,12 +25,15 @@ export interface TemplatesParts {
 
 export class Templates {
   readonly #parts: TemplatesParts
+  /** Looked up once: a host with many processors takes milliseconds to name them. */
+  readonly #host: HostInputs
   readonly #orders: SharedWork<Snapshot, BuildEvent> = new SharedWork()
   readonly #looks: SharedWork<StoredTemplate | undefined> = new SharedWork()
   #store: Promise<TemplateStore> | undefined
 
   constructor(parts: TemplatesParts) {
     this.#parts = parts
+    this.#host = hostInputs(parts.hypervisor, parts.image)
   }
 
   /**
@@ -45,7 +48,7 @@ export class Templates {
     }
     const { hypervisor, image, isolation } = this.#parts
     const boot = await planBoot(template, image, isolation, '')
-    const inputs = await keyInputs(hostInputs(hypervisor, image), template, boot, tenant, signal)
+    const inputs = await keyInputs(this.#host, template, boot, tenant, signal)
     const key = templateKey(inputs)
     const plan = { ...boot, id: `wc-template-${key.slice(0, 12)}` }
     const store = await this.#open()
@@ -68,8 +71,7 @@ export class Templates {
   /** What is stored, by name, newest first. */
   async list(): Promise<TemplateRecord[]> {
     const store = await this.#open()
-    const now = hostInputs(this.#parts.hypervisor, this.#parts.image)
-    const records = await Promise.all((await store.entries()).map((entry) => recordOf(entry, now, store)))
+    const records = await Promise.all((await store.entries()).map((entry) => recordOf(entry, this.#host, store)))
     return records.sort((a, b) => a.name.localeCompare(b.name) || b.createdAt.getTime() - a.createdAt.getTime())
   }
 

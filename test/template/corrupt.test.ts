@@ -178,6 +178,19 @@ test('one that has gone is corrupt for whoever holds it, and is built anew', asy
   expect(workshop.hypervisor.guestsBooted).toBe(2)
 })
 
+test('when the places themselves have gone they are made anew', async () => {
+  using workshop = new Workshop()
+  const templates = workshop.templates()
+  const snapshot = await workshop.snapshot({}, {}, templates)
+  chmodSync(Workshop.directoryOf(snapshot), 0o700)
+  for (const directory of ['memory', 'state']) rmSync(workshop.scratch.join(directory), { recursive: true })
+  await expect(templates.verify(snapshot)).rejects.toMatchObject({ code: 'TEMPLATE_CORRUPT' })
+  expect(await templates.list()).toEqual([])
+  for (const directory of ['memory', 'state']) rmSync(workshop.scratch.join(directory), { recursive: true })
+  await workshop.snapshot({}, {}, templates)
+  expect(workshop.hypervisor.guestsBooted).toBe(2)
+})
+
 test('a clone that runs reads what it has mapped, whatever becomes of the template', async () => {
   using workshop = new Workshop()
   const snapshot = await workshop.snapshot()

@@ -26,17 +26,19 @@ export type Entry =
   | { readonly key: string; readonly place: Place; readonly manifest: undefined; readonly reason: string }
 
 export class TemplateStore {
-  readonly #places: Places
-  /** The memory that drafts under way in this process may still come to take, in MiB by place. */
-  readonly #reserved = new Map<Place, number>()
+  readonly #hostStateDirectory: string
+  #places: Places
+  /** The memory that drafts under way in this process may still come to take, in MiB by the path of their place. */
+  readonly #reserved = new Map<string, number>()
 
-  private constructor(places: Places) {
+  private constructor(hostStateDirectory: string, places: Places) {
+    this.#hostStateDirectory = hostStateDirectory
     this.#places = places
   }
 
   /** @throws `HOST_UNSUPPORTED` when the state directory cannot be used. */
   static async open(hostStateDirectory: string): Promise<TemplateStore> {
-    return new TemplateStore(await preparePlaces(hostStateDirectory))
+    return new TemplateStore(hostStateDirectory, await preparePlaces(hostStateDirectory))
   }
 
   /**
@@ -54,6 +56,7 @@ export class TemplateStore {
 
   /** Does the work while nobody else on this host builds the same template. @throws the signal's reason. */
   async exclusively<T>(key: string, signal: AbortSignal, onWait: () => void, work: () => Promise<T>): Promise<T> {
+    await this.#prepare()
     return withLock(this.#places.hostLocksPath, key, { signal, onWait }, work)
   }
 
@@ -63,9 +66,9 @@ export class TemplateStore {
    * @throws `HOST_UNSUPPORTED` when there is no room.
    */
   async withDraft<T>(key: string, what: string, memoryMib: number, work: (draft: Draft) => Promise<T>): Promise<T> {
-    const reserved = (place: Place): number => this.#reserved.get(place) ?? 0
+    const reserved = ({ hostPath }: Place): number => this.#reserved.get(hostPath) ?? 0
     const place = await choosePlace(this.#places, what, memoryMib, reserved)
-    this.#reserved.set(place, reserved(place) + memoryMib)
+    this.#reserved.set(place.hostPath, reserved(place) + memoryMib)
     try {
       const draft = await Draft.begin(place, key)
       try {
@@ -74,7 +77,7 @@ export class TemplateStore {
         await draft.discard()
       }
     } finally {
-      this.#reserved.set(place, reserved(place) - memoryMib)
+      this.#reserved.set(place.hostPath, reserved(place) - memoryMib)
     }
   }
 
@@ -98,6 +101,7 @@ export class TemplateStore {
 
   /** Removes what processes that are gone have left half made or half removed: of one key, or of all. */
   async sweep(ofKey?: string): Promise<void> {
+    await this.#prepare()
     for (const place of this.#places.places) {
       for (const name of await readdir(place.hostPath)) {
         const temporary = parseTemporaryName(name)
@@ -116,6 +120,7 @@ export class TemplateStore {
 
   /** All that are stored, by what their manifests say: their digests are not looked at. */
   async entries(): Promise<Entry[]> {
+    await this.#prepare()
     const all: Entry[] = []
     for (const place of this.#places.places) {
       for (const key of (await readdir(place.hostPath)).filter(isKey)) {
@@ -144,6 +149,11 @@ export class TemplateStore {
       ({ mtime }) => mtime,
       () => undefined,
     )
+  }
+
+  /** Places in memory can go while this process lives: systemd clears /dev/shm of a user who has logged out. */
+  async #prepare(): Promise<void> {
+    this.#places = await preparePlaces(this.#hostStateDirectory)
   }
 }
 
