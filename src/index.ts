@@ -28,5 +28,18 @@ export {
   type SignalName,
   type SpawnOptions,
 } from './sandbox/index.ts'
-export type { Env, Resources, TemplateSpec } from './template/index.ts'
-export { createPool, createSandbox, doctor } from './wiring.ts'
+export type {
+  BuildEvent,
+  BuildOptions,
+  Env,
+  OpenTemplatesOptions,
+  PruneOptions,
+  Resources,
+  Sharing,
+  TemplateCatalog,
+  TemplateInfo,
+  TemplateRecord,
+  TemplateSpec,
+  WarmTarget,
+} from './template/index.ts'
+export { createPool, createSandbox, doctor, openTemplates } from './wiring.ts'

@@ -5,6 +5,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { doctorCommand } from './doctor.ts'
 import { reportFailure } from './report.ts'
 import { runCommand } from './run.ts'
+import { templateCommand } from './template.ts'
 import { version } from './version.ts'
 
 const isolation = new Option(
@@ -42,6 +43,8 @@ program
   .description('Says what this host can run, what it lacks, and the command that mends it.')
   .option('--json', 'prints the report as JSON')
   .action(doctorCommand)
+
+program.addCommand(templateCommand(isolation))
 
 function positive(text: string): number {
   const number = Number(text)

@@ -1,6 +1,7 @@
 /** `warmcell run`: one command in a fresh microVM, as if it ran here. */
 
 import { createPool, type Isolation, type Process, type Resources, WarmcellError } from '../index.ts'
+import { Interruption } from './interruption.ts'
 import { colour, say, withProgress } from './report.ts'
 
 interface RunOptions {
@@ -120,14 +121,4 @@ function variable(text: string): [string, string] {
   const value = process.env[text]
   if (at === -1 && value !== undefined) return [text, value]
   throw new WarmcellError('INVALID_ARGUMENT', `--env ${text}: expected NAME=VALUE, or the name of a variable that is set here.`)
-}
-
-/** The person at the terminal had enough before the command ran. */
-class Interruption extends Error {
-  readonly exitCode: number
-
-  constructor(signal: NodeJS.Signals) {
-    super(`interrupted by ${signal}`)
-    this.exitCode = { SIGHUP: 129, SIGINT: 130, SIGQUIT: 131 }[signal as string] ?? 143
-  }
 }

@@ -5,6 +5,7 @@ import { constants } from 'node:fs'
 import { access, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { WarmcellError } from '../errors.ts'
+import { hostBootId } from './boot-id.ts'
 
 export interface HardwareVerdict {
   readonly works: boolean
@@ -86,10 +87,6 @@ async function inspectDevice(hostPath: string): Promise<HardwareVerdict | undefi
       fix: 'Run `sudo usermod -aG kvm $USER` and log in again.',
     }
   }
-}
-
-async function hostBootId(): Promise<string> {
-  return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => 'unknown')).trim()
 }
 
 async function recall(hostPath: string, key: string): Promise<HardwareVerdict | undefined> {

@@ -1,12 +1,15 @@
-export { planBoot } from './plan.ts'
-export type { BuildEvent, BuildOptions, Snapshot } from './snapshot.ts'
 export {
-  type Env,
-  type Resources,
-  resolveTemplate,
-  resolveTemplates,
-  type Sharing,
-  type Template,
-  type TemplateSpec,
-  type WarmTarget,
-} from './template.ts'
+  assertBuildOptions,
+  assertOpenOptions,
+  assertPruneOptions,
+  type OpenTemplatesOptions,
+  type PruneOptions,
+  type TemplateCatalog,
+  type TemplateInfo,
+  type TemplateRecord,
+} from './catalog.ts'
+export { planBoot } from './plan.ts'
+export { resolveTemplate, resolveTemplates } from './resolve.ts'
+export type { BuildEvent, BuildOptions, Snapshot } from './snapshot.ts'
+export type { Env, Resources, Sharing, Template, TemplateSpec, WarmTarget } from './template.ts'
+export { Templates, type TemplatesParts } from './templates.ts'

@@ -12,7 +12,7 @@ export interface Snapshot extends VmSnapshot {
 
 /** What a build is doing, and what it prints. */
 export type BuildEvent =
-  | { readonly type: 'step'; readonly step: 'boot' | 'setup' | 'start' | 'ready' | 'snapshot'; readonly detail: string }
+  | { readonly type: 'step'; readonly step: 'wait' | 'boot' | 'setup' | 'start' | 'ready' | 'snapshot'; readonly detail: string }
   | { readonly type: 'output'; readonly text: string }
 
 export interface BuildOptions {

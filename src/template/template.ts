@@ -1,8 +1,4 @@
-/** What can be created, by name: a template's spec, checked and with every default filled in. */
-
-import { z } from 'zod'
-import { assertValid, environment, plainText, whole } from '../common/validate.ts'
-import { WarmcellError } from '../errors.ts'
+/** What a template is: as its user says it, and with nothing left to decide. */
 
 /** A set of environment variables; `undefined` unsets one that a template or an option below would set. */
 export type Env = Record<string, string | undefined>
@@ -30,17 +26,23 @@ export interface TemplateSpec {
   user?: string
   /** Where commands run. Default: the user's home. */
   cwd?: string
-  /** Run once, one after the other, by `/bin/sh -c` as root in `/`, before the snapshot is taken: install, compile, fill caches. Each must exit with 0. */
+  /**
+   * Run once, one after the other, by `/bin/sh -c` as root in `/`, before the snapshot is taken: install, compile, fill caches. Each must exit with 0; none has a
+   * time limit.
+   */
   setup?: string[]
   /** Started as `user` before the snapshot is taken and left running in every clone: a string by `/bin/sh -c`, an array without a shell. What it prints is dropped. */
   start?: string | string[]
-  /** When the snapshot may be taken: a port of the guest's loopback accepts, a command exits with 0, a path exists. Default: at once after `start`. */
+  /**
+   * When the snapshot may be taken, within 120 seconds of `start`: a port of the guest is listened on, a command (as `user`) exits with 0, a path exists. Default:
+   * when `start` has not failed for half a second.
+   */
   ready?: { port: number } | { exec: string[] } | { file: string }
   /** How many clones wait, ready to be taken: a number, or bounds within which it follows demand. Default 0. */
   warm?: WarmTarget
   /**
    * Who may share one snapshot's memory pages, which is a side channel as every sharing of memory is: all tenants (default: a template holds no tenant's data), one tenant (a
-   * snapshot each), or nobody (every sandbox boots by itself). Only with 'global' there is warm stock.
+   * snapshot each), or nobody (every sandbox boots by itself, so there is nothing to set up or start before). Only with 'global' there is warm stock.
    */
   sharing?: Sharing
 }
@@ -61,56 +63,4 @@ export interface Template {
   readonly ready: TemplateSpec['ready'] | undefined
   readonly warm: { readonly min: number; readonly max: number }
   readonly sharing: Sharing
-}
-
-const specSchema = z.strictObject({
-  root: z
-    .union([z.literal('base'), z.strictObject({ hostPath: plainText })], { error: "expected 'base' or { hostPath }" })
-    .optional(),
-  resources: z
-    .strictObject({
-      vcpus: whole(1, 16, 'vCPUs').optional(),
-      memoryMib: whole(96, 65_536, 'MiB').optional(),
-      diskMib: whole(1, 65_536, 'MiB').optional(),
-      pids: whole(8, 32_768, 'processes').optional(),
-    })
-    .optional(),
-  env: environment.optional(),
-  user: plainText.optional(),
-  cwd: plainText.optional(),
-})
-
-/** @throws `INVALID_ARGUMENT` naming the template and the field. */
-export function resolveTemplate(name: string, spec: TemplateSpec): Template {
-  assertValid(specSchema, spec, `template '${name}'`)
-  const { root = 'base', resources = {}, env = {}, user, cwd = '', warm = 0, sharing = 'global' } = spec
-  const { vcpus = 1, memoryMib = 256, pids = 512 } = resources
-  const { diskMib = Math.floor(memoryMib / 2) } = resources
-  if (diskMib > memoryMib) {
-    throw new WarmcellError(
-      'INVALID_ARGUMENT',
-      `template '${name}': diskMib (${diskMib}) is more than memoryMib (${memoryMib}).`,
-      {
-        hint: "The writable layer lives in the guest's memory: raise memoryMib as well.",
-      },
-    )
-  }
-  return {
-    name,
-    root,
-    resources: { vcpus, memoryMib, diskMib, pids },
-    env,
-    user: user ?? (root === 'base' ? 'user' : '1000:1000'),
-    cwd,
-    setup: spec.setup ?? [],
-    start: spec.start,
-    ready: spec.ready,
-    warm: typeof warm === 'number' ? { min: warm, max: warm } : warm,
-    sharing,
-  }
-}
-
-/** Every template of a pool, by name; `base` is always among them. @throws `INVALID_ARGUMENT` naming the template and the field. */
-export function resolveTemplates(specs: Readonly<Record<string, TemplateSpec>>): Map<string, Template> {
-  return new Map(Object.entries({ base: {}, ...specs }).map(([name, spec]) => [name, resolveTemplate(name, spec)]))
 }

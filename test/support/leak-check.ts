@@ -4,7 +4,7 @@
  */
 
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
@@ -20,6 +20,11 @@ const blockedMsMax = 5_000
 const delays = monitorEventLoopDelay({ resolution: 20 })
 const stateHome = mkdtempSync(join(tmpdir(), 'warmcell-test-state-'))
 process.env.XDG_STATE_HOME = stateHome
+const memoryHome = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'warmcell-test-memory-'))
+process.env.WARMCELL_TEMPLATE_DIR = memoryHome
+
+/** What is kept on purpose for the next process: a verdict on the host's accelerator, whole templates and when they were used, and whose a place in memory is. */
+const kept = /\/(probe\.json|state-directory|(templates|warmcell-\d+-[0-9a-f]{12})\/(used\/)?[0-9a-f]{64}(\/[\w.]+)?)$/
 
 let beforeFile: Inventory
 let beforeTest: Inventory
@@ -50,10 +55,17 @@ afterAll(async () => {
     process.stderr.write(`The event loop was blocked for ${Math.round(blockedMsWorst)} ms, more than ${blockedMsPromised}.\n`)
   }
   await assertNothingLeft(beforeFile)
-  // A verdict on the host's accelerator is remembered on purpose.
-  const files = readdirSync(stateHome, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name !== 'probe.json')
-    .map((entry) => join(entry.parentPath, entry.name))
-  rmSync(stateHome, { recursive: true })
-  if (files.length > 0) throw new Error(`Left in the state directory: ${files.join(', ')}`)
+  const files = [stateHome, memoryHome].flatMap((home) =>
+    readdirSync(home, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name))
+      .filter((file) => !kept.test(file)),
+  )
+  for (const home of [stateHome, memoryHome]) {
+    // A template's directory is sealed: also its owner has to open it first.
+    for (const entry of readdirSync(home, { recursive: true, withFileTypes: true }))
+      if (entry.isDirectory()) chmodSync(join(entry.parentPath, entry.name), 0o700)
+    rmSync(home, { recursive: true })
+  }
+  if (files.length > 0) throw new Error(`Left for the next process: ${files.join(', ')}`)
 })

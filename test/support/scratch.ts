@@ -1,6 +1,6 @@
 /** A directory of one test's own, gone when the test is over. */
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
@@ -24,6 +24,9 @@ export class Scratch implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    // What is sealed against writing has to be opened first, also by its owner.
+    for (const entry of readdirSync(this.hostPath, { recursive: true, withFileTypes: true }))
+      if (entry.isDirectory()) chmodSync(join(entry.parentPath, entry.name), 0o700)
     rmSync(this.hostPath, { recursive: true, force: true })
   }
 }

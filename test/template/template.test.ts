@@ -22,7 +22,17 @@ test('a template without anything has every default', () => {
     env: {},
     user: 'user',
     cwd: '',
+    setup: [],
+    start: undefined,
+    ready: undefined,
+    warm: { min: 0, max: 0 },
+    sharing: 'global',
   })
+})
+
+test('a number of warm clones is both bounds', () => {
+  expect(resolveTemplate('mine', { warm: 3 }).warm).toEqual({ min: 3, max: 3 })
+  expect(resolveTemplate('mine', { warm: { min: 0, max: 3 } }).warm).toEqual({ min: 0, max: 3 })
 })
 
 test('a root of the caller has no user by name that one could count on', () => {
@@ -38,6 +48,20 @@ test.each([
   [{ resources: { memoryMib: 128, diskMib: 200 } }, 'diskMib (200) is more than memoryMib (128)'],
   [{ root: 'debian' }, "expected 'base' or { hostPath }"],
   [{ env: { '': 'x' } }, "a variable's name is not empty"],
+  [{ setup: 'apk add git' }, 'expected a list of commands'],
+  [{ setup: [''] }, 'it is empty'],
+  [{ start: [] }, 'the program is missing'],
+  [{ start: 1 }, 'expected a command, or a program and its arguments'],
+  [{ start: 'a', ready: { port: 0 } }, 'a port from 1 to 65535'],
+  [{ start: 'a', ready: { port: 1, file: '/x' } }, 'expected one of { port }, { exec } and { file }'],
+  [{ start: 'a', ready: { file: 'relative' } }, 'an absolute path'],
+  [{ ready: { file: '/x' } }, 'there is nothing to be `ready`'],
+  [{ warm: -1 }, 'expected a whole number of clones from 0'],
+  [{ warm: { min: 2, max: 1 } }, 'expected min to be at most max'],
+  [{ sharing: 'some' }, "expected 'global', 'tenant' or 'none'"],
+  [{ sharing: 'tenant', warm: 1 }, "sharing 'tenant' has no warm stock"],
+  [{ sharing: 'none', warm: { min: 0, max: 1 } }, "sharing 'none' has no warm stock"],
+  [{ sharing: 'none', setup: ['true'] }, "sharing 'none' has no `setup`, `start` or `ready`"],
 ])('%o is refused with the name of the template', (spec, message) => {
   const resolve = (): unknown => resolveTemplate('mine', spec as object)
   expect(resolve).toThrow("template 'mine'")
@@ -49,12 +73,12 @@ test('a plan boots the built-in root, or the one of the caller by what it is', a
   expect(await planBoot(resolveTemplate('base', { resources }), image, 'hardware', 'wc-1')).toEqual({
     id: 'wc-1',
     isolation: 'hardware',
+    acpi: false,
     vcpus: 2,
     memoryMib: 512,
     hostKernelPath: '/i/vmlinuz',
     hostInitramfsPath: '/i/initramfs',
     hostRootPath: '/i/base.erofs',
-    acpi: true,
     kernelArguments: ['quiet', 'warmcell.rootfs=erofs', 'warmcell.disk_mib=100', 'warmcell.pids=64'],
   })
   using scratch = new Scratch()

@@ -39,5 +39,5 @@ it('every public class has one', () => {
 })
 
 it.each(documented)('the example in src/$file', async ({ code }) => {
-  expect(await run(`import { createPool, createSandbox, WarmcellError } from 'warmcell'\n${code}`)).not.toBe('')
+  expect(await run(`import { createPool, createSandbox, openTemplates, WarmcellError } from 'warmcell'\n${code}`)).not.toBe('')
 })

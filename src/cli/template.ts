@@ -1,0 +1,227 @@
+/** `warmcell template`: what is stored on this host, built ahead of time and cleared away. */
+
+import { readFile } from 'node:fs/promises'
+import { Command, InvalidArgumentError, type Option } from 'commander'
+import yoctoSpinner from 'yocto-spinner'
+import {
+  type BuildEvent,
+  type Isolation,
+  openTemplates,
+  type TemplateRecord,
+  type TemplateSpec,
+  WarmcellError,
+} from '../index.ts'
+import { interruptible } from './interruption.ts'
+import { colour, say } from './report.ts'
+
+interface Shared {
+  isolation?: Isolation
+}
+
+interface BuildChoices extends Shared {
+  file?: string
+  memory?: number
+  vcpus?: number
+  setup: string[]
+  start?: string
+  verbose?: boolean
+}
+
+/** Digits of a digest that are shown: enough to name it by. */
+const digestDigits = 12
+
+const msOfADay = 86_400_000
+
+export function templateCommand(isolation: Option): Command {
+  const command = new Command('template').description(
+    'Builds, lists and removes templates: microVMs booted and set up once, to be cloned.',
+  )
+  command
+    .command('list')
+    .description('Lists what is stored on this host.')
+    .option('--json', 'prints the list as JSON')
+    .addOption(isolation)
+    .action(list)
+  command
+    .command('build')
+    .description('Builds a template, or finds it built, and prints its digest. A pool with an equal spec then has it at once.')
+    .argument('[name]', 'what to call it', 'base')
+    .option('-f, --file <path>', 'its spec, as JSON: what `templates` of createPool takes')
+    .option('--memory <MiB>', "the guest's memory", whole)
+    .option('--vcpus <count>', 'virtual processors', whole)
+    .option('--setup <command>', 'run once as root before the snapshot (repeatable)', collect, [])
+    .option('--start <command>', 'started before the snapshot, and left running in every clone')
+    .option('-v, --verbose', 'shows what the commands print')
+    .addOption(isolation)
+    .addHelpText('after', "\nExample:\n  warmcell template build greeter --setup 'echo hello > /srv/greeting'")
+    .action(build)
+  command
+    .command('rm')
+    .description('Removes templates. Sandboxes that run are not touched.')
+    .argument('<name...>', 'a name, or a digest of which six digits are enough')
+    .addOption(isolation)
+    .action(remove)
+  command
+    .command('prune')
+    .description(
+      'Removes templates that are never used again: made with another guest image, hypervisor, processor or root, or damaged.',
+    )
+    .option('--all', 'removes every template')
+    .option('--unused <days>', 'also those that nobody has asked for in so many days', days)
+    .addOption(isolation)
+    .action(prune)
+  return command
+}
+
+async function list(options: Shared & { json?: boolean }): Promise<void> {
+  const records = await (await openTemplates(given(options))).list()
+  if (options.json === true) process.stdout.write(`${JSON.stringify(records, null, 2)}\n`)
+  else if (records.length === 0) say('There are no templates here.')
+  else print(records)
+}
+
+async function build(name: string, options: BuildChoices): Promise<void> {
+  await interruptible(async (signal) => {
+    const spec = await specOf(options)
+    const templates = await openTemplates(given(options))
+    const progress = new Progress(name, options.verbose === true)
+    try {
+      const { digest, sizeBytes } = await templates.build(name, spec, { signal, onEvent: (event) => progress.show(event) })
+      progress.end()
+      say(colour('dim', `${name}: ${progress.elapsed()}, ${mib(sizeBytes)} MiB`))
+      process.stdout.write(`${digest}\n`)
+    } finally {
+      progress.end()
+    }
+  })
+}
+
+async function remove(names: string[], options: Shared): Promise<void> {
+  const templates = await openTemplates(given(options))
+  for (const name of names) {
+    const removed = await templates.remove(name)
+    if (removed.length > 0) tell(removed)
+    else {
+      say(`There is no template '${name}' here.`)
+      process.exitCode = 1
+    }
+  }
+}
+
+async function prune(options: Shared & { all?: boolean; unused?: number }): Promise<void> {
+  const { all = false, unused } = options
+  const templates = await openTemplates(given(options))
+  tell(await templates.prune({ all, ...(unused !== undefined && { unusedForMs: unused * msOfADay }) }))
+}
+
+/** What a build is doing: one line that changes at a terminal, a line a step elsewhere and where output is shown between. */
+class Progress {
+  readonly #name: string
+  readonly #verbose: boolean
+  readonly #startedAt = performance.now()
+  readonly #spinner: ReturnType<typeof yoctoSpinner> | undefined
+  #built = false
+
+  constructor(name: string, verbose: boolean) {
+    this.#name = name
+    this.#verbose = verbose
+    if (process.stderr.isTTY && !verbose) this.#spinner = yoctoSpinner({ text: name, handleSignals: false })
+  }
+
+  show(event: BuildEvent): void {
+    if (event.type === 'output') {
+      if (this.#verbose) process.stderr.write(event.text)
+      return
+    }
+    this.#built ||= event.step === 'boot'
+    const text = `${this.#name}: ${event.step}: ${event.detail}`
+    if (this.#spinner === undefined) {
+      say(colour('dim', text))
+      return
+    }
+    this.#spinner.text = text
+    if (!this.#spinner.isSpinning) this.#spinner.start()
+  }
+
+  /** Idempotent. */
+  end(): void {
+    if (this.#spinner?.isSpinning) this.#spinner.stop()
+  }
+
+  elapsed(): string {
+    return this.#built ? `built in ${((performance.now() - this.#startedAt) / 1_000).toFixed(1)} s` : 'was there already'
+  }
+}
+
+/** The spec of a file, with what the command line says over it. */
+async function specOf({ file, memory, vcpus, setup, start }: BuildChoices): Promise<TemplateSpec> {
+  const spec = file === undefined ? {} : await specFile(file)
+  const resources = {
+    ...spec.resources,
+    ...(memory !== undefined && { memoryMib: memory }),
+    ...(vcpus !== undefined && { vcpus }),
+  }
+  return {
+    ...spec,
+    ...(Object.keys(resources).length > 0 && { resources }),
+    ...(setup.length > 0 && { setup: [...(spec.setup ?? []), ...setup] }),
+    ...(start !== undefined && { start }),
+  }
+}
+
+async function specFile(file: string): Promise<TemplateSpec> {
+  try {
+    const spec: unknown = JSON.parse(await readFile(file, 'utf8'))
+    if (typeof spec === 'object' && spec !== null && !Array.isArray(spec)) return spec
+  } catch (cause) {
+    throw new WarmcellError('INVALID_ARGUMENT', `--file ${file}: ${(cause as Error).message}`, { cause })
+  }
+  throw new WarmcellError('INVALID_ARGUMENT', `--file ${file}: expected an object.`)
+}
+
+function print(records: readonly TemplateRecord[]): void {
+  const rows = records.map(({ name, digest, sizeBytes, createdAt, place, state }) => [
+    name || '?',
+    digest.slice(0, digestDigits),
+    `${mib(sizeBytes)} MiB`,
+    createdAt.toISOString().slice(0, 16).replace('T', ' '),
+    place,
+    state,
+  ])
+  const all = [['NAME', 'DIGEST', 'SIZE', 'CREATED (UTC)', 'PLACE', 'STATE'], ...rows]
+  const widths = (all[0] as string[]).map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)))
+  for (const [index, row] of all.entries()) {
+    const line = row
+      .map((text, column) => text.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd()
+    const reason = records[index - 1]?.reason
+    process.stdout.write(`${line}\n${reason ? `  ${colour('dim', `→ ${reason}`, process.stdout)}\n` : ''}`)
+  }
+}
+
+function tell(removed: readonly TemplateRecord[]): void {
+  if (removed.length === 0) say('There was nothing to remove.')
+  for (const { name, digest } of removed) process.stdout.write(`removed ${name || '?'} ${digest.slice(0, digestDigits)}\n`)
+}
+
+function given({ isolation }: Shared): Shared {
+  return isolation === undefined ? {} : { isolation }
+}
+
+const mib = (bytes: number): string => (bytes / 1_048_576).toFixed(1)
+
+function whole(text: string): number {
+  if (/^[1-9]\d*$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('Expected a whole number above 0.')
+}
+
+function days(text: string): number {
+  const number = Number(text)
+  if (text !== '' && number >= 0) return number
+  throw new InvalidArgumentError('Expected a number of days.')
+}
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value]
+}

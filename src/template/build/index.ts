@@ -1,0 +1,2 @@
+export { buildSnapshot } from './build.ts'
+export { BuildLog } from './log.ts'

@@ -1,0 +1,110 @@
+/** A template in the making: a directory of its own, which becomes a stored template at one stroke or is removed. */
+
+import { chmod, mkdir, open, rename, stat, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { digestFile } from '../../host/index.ts'
+import type { VmHardware } from '../../hypervisor/index.ts'
+import { formatVersion, type KeyInputs } from '../key.ts'
+import { files, temporaryName } from './layout.ts'
+import { manifestText } from './manifest.ts'
+import type { Place } from './place.ts'
+import { removeTree } from './remove-tree.ts'
+import { directoryMode, fileMode, rememberWhole } from './verify.ts'
+
+/** What the manifest says beside what the files say themselves. */
+export interface DraftFacts {
+  readonly name: string
+  readonly hardware: VmHardware
+  readonly inputs: KeyInputs
+}
+
+export class Draft {
+  readonly place: Place
+  readonly #key: string
+  readonly #hostPath: string
+
+  private constructor(place: Place, key: string, hostPath: string) {
+    this.place = place
+    this.#key = key
+    this.#hostPath = hostPath
+  }
+
+  static async begin(place: Place, key: string): Promise<Draft> {
+    const hostPath = join(place.hostPath, await temporaryName(key, 'new'))
+    await mkdir(hostPath, { mode: 0o700 })
+    return new Draft(place, key, hostPath)
+  }
+
+  get hostMemoryPath(): string {
+    return join(this.#hostPath, files.memory)
+  }
+
+  get hostStatePath(): string {
+    return join(this.#hostPath, files.state)
+  }
+
+  /**
+   * Makes it a stored template. Everything is on the disk before it has its name, so that a power cut leaves all of it or none.
+   *
+   * @returns false when another has been stored under its key meanwhile; it is then still a draft
+   */
+  async publish({ name, hardware, inputs }: DraftFacts, log: Uint8Array, signal: AbortSignal): Promise<boolean> {
+    await writeFile(join(this.#hostPath, files.log), log, { flag: 'wx' })
+    for (const file of [files.memory, files.state, files.log]) await seal(join(this.#hostPath, file), fileMode)
+    const { isolation, vcpus, memoryMib, acpi, hostRootPath } = hardware
+    const [memory, state] = [await this.#stored(files.memory, signal), await this.#stored(files.state, signal)]
+    const manifest = manifestText({
+      formatVersion,
+      key: this.#key,
+      name,
+      createdAt: new Date().toISOString(),
+      allocatedBytes: memory.allocatedBytes + state.allocatedBytes,
+      files: { memory: memory.stored, state: state.stored },
+      hardware: { isolation, vcpus, memoryMib, acpi, hostRootPath },
+      inputs,
+    })
+    await writeFile(join(this.#hostPath, files.manifest), manifest, { flag: 'wx' })
+    await seal(join(this.#hostPath, files.manifest), fileMode)
+    await seal(this.#hostPath, directoryMode)
+    signal.throwIfAborted()
+    const hostPath = join(this.place.hostPath, this.#key)
+    try {
+      await rename(this.#hostPath, hostPath)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'ENOTEMPTY' || code === 'EEXIST') return false
+      throw error
+    }
+    await sync(dirname(hostPath))
+    await rememberWhole(hostPath, this.#key)
+    return true
+  }
+
+  /** Removes it, unless it has become a stored template. */
+  async discard(): Promise<void> {
+    await removeTree(this.#hostPath)
+  }
+
+  async #stored(file: 'memory' | 'state', signal: AbortSignal) {
+    const hostPath = join(this.#hostPath, file)
+    const { size, blocks } = await stat(hostPath)
+    return { stored: { sizeBytes: size, sha256: await digestFile(hostPath, signal) }, allocatedBytes: blocks * blockBytes }
+  }
+}
+
+/** What `st_blocks` counts in, whatever the file system's own blocks are: stat(2). */
+const blockBytes = 512
+
+async function seal(hostPath: string, mode: number): Promise<void> {
+  await chmod(hostPath, mode)
+  await sync(hostPath)
+}
+
+async function sync(hostPath: string): Promise<void> {
+  const file = await open(hostPath, 'r')
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}

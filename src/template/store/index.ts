@@ -1,0 +1,3 @@
+export type { Draft } from './draft.ts'
+export { storeFailure } from './failure.ts'
+export { type Entry, type StoredTemplate, TemplateStore } from './store.ts'
