@@ -25,7 +25,7 @@ mod number {
     pub const EPOLL_CTL: usize = 233; pub const WAITID: usize = 247; pub const MKDIRAT: usize = 258; pub const MKNODAT: usize = 259;
     pub const UNLINKAT: usize = 263; pub const UNSHARE: usize = 272; pub const EPOLL_PWAIT: usize = 281;
     pub const EPOLL_CREATE1: usize = 291; pub const DUP3: usize = 292; pub const PIPE2: usize = 293; pub const PRLIMIT64: usize = 302;
-    pub const SETNS: usize = 308; pub const FINIT_MODULE: usize = 313; pub const RENAMEAT2: usize = 316;
+    pub const FACCESSAT: usize = 269; pub const SETNS: usize = 308; pub const FINIT_MODULE: usize = 313; pub const RENAMEAT2: usize = 316;
 }
 
 #[cfg(target_arch = "aarch64")]
@@ -41,7 +41,7 @@ mod number {
     pub const EPOLL_CTL: usize = 21; pub const WAITID: usize = 95; pub const MKDIRAT: usize = 34; pub const MKNODAT: usize = 33;
     pub const UNLINKAT: usize = 35; pub const UNSHARE: usize = 97; pub const EPOLL_PWAIT: usize = 22;
     pub const EPOLL_CREATE1: usize = 20; pub const DUP3: usize = 24; pub const PIPE2: usize = 59; pub const PRLIMIT64: usize = 261;
-    pub const SETNS: usize = 268; pub const FINIT_MODULE: usize = 273; pub const RENAMEAT2: usize = 276;
+    pub const FACCESSAT: usize = 48; pub const SETNS: usize = 268; pub const FINIT_MODULE: usize = 273; pub const RENAMEAT2: usize = 276;
 }
 
 use number::*;
@@ -524,6 +524,14 @@ unsafe extern "C" fn become_program(child: *mut Child<'_>) -> ! {
     // As execvp does: a file that may not be run is remembered, while the search for one that may goes on.
     let mut failure = -(errno::ENOENT.0 as isize);
     for program in plan.programs {
+        // Asked first whether it is there: that is a fifth of what execve takes to find that it is not.
+        if plan.programs.len() > 1 {
+            const AT_FDCWD: isize = -100;
+            let there = raw(FACCESSAT, [AT_FDCWD as usize, string(program), 0, 0, 0, 0]);
+            if let errno::ENOENT | errno::ENOTDIR = Errno(-there as i32) {
+                continue;
+            }
+        }
         let result = raw(EXECVE, [string(program), (*child).arguments as usize, (*child).environment as usize, 0, 0, 0]);
         match Errno(-result as i32) {
             errno::EACCES => failure = result,
