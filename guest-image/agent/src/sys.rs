@@ -9,6 +9,7 @@ use std::ffi::{CStr, CString};
 use std::os::raw::c_char;
 use std::os::unix::io::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
+use std::time::Duration;
 
 pub type Result<T> = std::result::Result<T, Errno>;
 
@@ -25,7 +26,7 @@ mod number {
     pub const EPOLL_CTL: usize = 233; pub const WAITID: usize = 247; pub const MKDIRAT: usize = 258; pub const MKNODAT: usize = 259;
     pub const UNLINKAT: usize = 263; pub const UNSHARE: usize = 272; pub const EPOLL_PWAIT: usize = 281;
     pub const EPOLL_CREATE1: usize = 291; pub const DUP3: usize = 292; pub const PIPE2: usize = 293; pub const PRLIMIT64: usize = 302;
-    pub const FACCESSAT: usize = 269; pub const SETNS: usize = 308; pub const FINIT_MODULE: usize = 313; pub const RENAMEAT2: usize = 316;
+    pub const FACCESSAT: usize = 269; pub const SETNS: usize = 308; pub const FINIT_MODULE: usize = 313; pub const RENAMEAT2: usize = 316; pub const STATX: usize = 332;
 }
 
 #[cfg(target_arch = "aarch64")]
@@ -41,7 +42,7 @@ mod number {
     pub const EPOLL_CTL: usize = 21; pub const WAITID: usize = 95; pub const MKDIRAT: usize = 34; pub const MKNODAT: usize = 33;
     pub const UNLINKAT: usize = 35; pub const UNSHARE: usize = 97; pub const EPOLL_PWAIT: usize = 22;
     pub const EPOLL_CREATE1: usize = 20; pub const DUP3: usize = 24; pub const PIPE2: usize = 59; pub const PRLIMIT64: usize = 261;
-    pub const FACCESSAT: usize = 48; pub const SETNS: usize = 268; pub const FINIT_MODULE: usize = 273; pub const RENAMEAT2: usize = 276;
+    pub const FACCESSAT: usize = 48; pub const SETNS: usize = 268; pub const FINIT_MODULE: usize = 273; pub const RENAMEAT2: usize = 276; pub const STATX: usize = 291;
 }
 
 use number::*;
@@ -551,6 +552,47 @@ pub fn open_in_root(root: &impl AsRawFd, path: &CStr, flags: i32, mode: u32) -> 
     // struct open_how: flags, mode, resolve.
     let how: [u64; 3] = [(flags | O_CLOEXEC) as u64, mode.into(), RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS];
     descriptor(call(OPENAT2, &[fd(root), string(path), pointer(&how), std::mem::size_of_val(&how)]))
+}
+
+/// Which file it is and when it was last written to: with the same stamp, it says the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stamp {
+    device: (u32, u32),
+    inode: u64,
+    size_bytes: u64,
+    modified_at: Duration,
+    pub changed_at: Duration,
+    pub is_regular: bool,
+}
+
+pub fn stamp_of(file: &impl AsRawFd) -> Result<Stamp> {
+    const AT_EMPTY_PATH: usize = 0x1000;
+    stamp(file, &c_string("")?, AT_EMPTY_PATH)
+}
+
+/// Of what is at `path` below `root` if no link leads away from it. Links are followed by the agent's own root: to be compared, never believed.
+pub fn stamp_at(root: &impl AsRawFd, path: &CStr) -> Result<Stamp> {
+    const AT_SYMLINK_NOFOLLOW: usize = 0x100;
+    stamp(root, path, AT_SYMLINK_NOFOLLOW)
+}
+
+fn stamp(from: &impl AsRawFd, path: &CStr, flags: usize) -> Result<Stamp> {
+    const BASIC_STATS: usize = 0x7ff;
+    // struct statx, in words of 4 bytes: mode at 7 (16 bits), inode at 8, size at 10, change at 24, modification at 28, device at 34.
+    let mut about = [0u32; 64];
+    call(STATX, &[fd(from), string(path), flags, BASIC_STATS, about.as_mut_ptr() as usize])?;
+    let wide = |at: usize| u64::from(about[at]) | u64::from(about[at + 1]) << 32;
+    let time = |at: usize| Duration::new(wide(at), about[at + 2] % 1_000_000_000);
+    const TYPE: u32 = 0o170000;
+    const REGULAR: u32 = 0o100000;
+    Ok(Stamp {
+        device: (about[34], about[35]),
+        inode: wide(8),
+        size_bytes: wide(10),
+        modified_at: time(28),
+        changed_at: time(24),
+        is_regular: about[7] & TYPE == REGULAR,
+    })
 }
 
 pub fn make_directory(parent: &impl AsRawFd, name: &CStr, mode: u32) -> Result<()> {
