@@ -171,10 +171,9 @@ pub fn pipe() -> Result<(OwnedFd, OwnedFd)> {
 }
 
 pub fn set_nonblocking(of: &impl AsRawFd) -> Result<()> {
-    const F_GETFL: usize = 3;
     const F_SETFL: usize = 4;
-    let flags = call(FCNTL, &[fd(of), F_GETFL])?;
-    call(FCNTL, &[fd(of), F_SETFL, flags | O_NONBLOCK as usize]).map(drop)
+    // Of what may be set, nothing else is: a pipe is made with none of it.
+    call(FCNTL, &[fd(of), F_SETFL, O_NONBLOCK as usize]).map(drop)
 }
 
 pub fn set_pipe_size(of: &impl AsRawFd, bytes: usize) -> Result<()> {
@@ -193,6 +192,7 @@ pub fn bytes_waiting(of: &impl AsRawFd) -> Result<usize> {
 // Waiting
 
 pub const EPOLLIN: u32 = 0x1;
+pub const EPOLLPRI: u32 = 0x2;
 pub const EPOLLOUT: u32 = 0x4;
 pub const EPOLLERR: u32 = 0x8;
 pub const EPOLLHUP: u32 = 0x10;

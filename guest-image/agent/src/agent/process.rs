@@ -48,7 +48,7 @@ impl Process {
             stdin: Input::new(launched.stdin),
             stdout: Output::new(launched.stdout),
             stderr: Output::new(launched.stderr),
-            memory_kills_before: memory_kills(tenant),
+            memory_kills_before: tenant.enclosure.as_ref().map_or(0, |walls| walls.cgroup.known_kills()),
         }
     }
 
@@ -136,7 +136,8 @@ impl Process {
         self.stdin.close();
         self.stdout.process_ended();
         self.stderr.process_ended();
-        let oom_killed = ended == Ended::Signal(SIGKILL) && memory_kills(tenant) > self.memory_kills_before;
+        let oom_killed = ended == Ended::Signal(SIGKILL)
+            && tenant.enclosure.as_ref().map_or(0, |walls| walls.cgroup.out_of_memory_kills()) > self.memory_kills_before;
         self.life = Life::Ended(match ended {
             Ended::Exit(code) => Exited { exit_code: code as u64, signal: 0, oom_killed },
             Ended::Signal(signal) => Exited { exit_code: 128 + signal as u64, signal: signal as u64, oom_killed },
@@ -157,17 +158,13 @@ impl Process {
         matches!(self.life, Life::Ended(_)) && self.stdout.is_handed_over() && self.stderr.is_handed_over()
     }
 
-    /// Tells the host how it ended and buries it. Returns the pipes that somebody still holds.
-    pub fn conclude(self, session: &mut Session) -> impl Iterator<Item = Output> {
-        let _ = sys::wait(&self.pidfd, true);
+    /// Tells the host how it ended. Returns what is left: its body, to be buried once the host has been told, and the pipes that somebody
+    /// still holds.
+    pub fn conclude(self, session: &mut Session) -> (OwnedFd, impl Iterator<Item = Output>) {
         if let (Life::Ended(exited), false) = (&self.life, self.abandoned) {
             session.send(self.id, &exited.encode());
             session.finish(self.id);
         }
-        [self.stdout, self.stderr].into_iter().filter(Output::is_open)
+        (self.pidfd, [self.stdout, self.stderr].into_iter().filter(Output::is_open))
     }
-}
-
-fn memory_kills(tenant: &Tenant) -> u64 {
-    tenant.enclosure.as_ref().map_or(0, |walls| walls.cgroup.out_of_memory_kills())
 }
