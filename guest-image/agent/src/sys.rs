@@ -20,13 +20,13 @@ mod number {
     pub const IOCTL: usize = 16; pub const GETPID: usize = 39; pub const SOCKET: usize = 41; pub const CLONE: usize = 56;
     pub const EXECVE: usize = 59; pub const KILL: usize = 62; pub const FCNTL: usize = 72; pub const CHDIR: usize = 80;
     pub const FCHOWN: usize = 93; pub const UMASK: usize = 95; pub const GETEUID: usize = 107; pub const SETSID: usize = 112;
-    pub const SETGROUPS: usize = 116; pub const SETPRIORITY: usize = 141; pub const SETRESUID: usize = 117; pub const SETRESGID: usize = 119;
+    pub const SETGROUPS: usize = 116; pub const SETRESUID: usize = 117; pub const SETRESGID: usize = 119;
     pub const RT_SIGTIMEDWAIT: usize = 128; pub const PRCTL: usize = 157; pub const MOUNT: usize = 165; pub const UMOUNT2: usize = 166; pub const REBOOT: usize = 169;
     pub const SETHOSTNAME: usize = 170; pub const CLOCK_SETTIME: usize = 227; pub const EXIT_GROUP: usize = 231;
     pub const EPOLL_CTL: usize = 233; pub const WAITID: usize = 247; pub const MKDIRAT: usize = 258; pub const MKNODAT: usize = 259;
     pub const UNLINKAT: usize = 263; pub const UNSHARE: usize = 272; pub const EPOLL_PWAIT: usize = 281;
     pub const EPOLL_CREATE1: usize = 291; pub const DUP3: usize = 292; pub const PIPE2: usize = 293; pub const PRLIMIT64: usize = 302;
-    pub const FACCESSAT: usize = 269; pub const SETNS: usize = 308; pub const FINIT_MODULE: usize = 313; pub const RENAMEAT2: usize = 316; pub const STATX: usize = 332;
+    pub const FACCESSAT: usize = 269; pub const SCHED_SETATTR: usize = 314; pub const SETNS: usize = 308; pub const FINIT_MODULE: usize = 313; pub const RENAMEAT2: usize = 316; pub const STATX: usize = 332;
 }
 
 #[cfg(target_arch = "aarch64")]
@@ -36,13 +36,13 @@ mod number {
     pub const IOCTL: usize = 29; pub const GETPID: usize = 172; pub const SOCKET: usize = 198; pub const CLONE: usize = 220;
     pub const EXECVE: usize = 221; pub const KILL: usize = 129; pub const FCNTL: usize = 25; pub const CHDIR: usize = 49;
     pub const FCHOWN: usize = 55; pub const UMASK: usize = 166; pub const GETEUID: usize = 175; pub const SETSID: usize = 157;
-    pub const SETGROUPS: usize = 159; pub const SETPRIORITY: usize = 140; pub const SETRESUID: usize = 147; pub const SETRESGID: usize = 149;
+    pub const SETGROUPS: usize = 159; pub const SETRESUID: usize = 147; pub const SETRESGID: usize = 149;
     pub const RT_SIGTIMEDWAIT: usize = 137; pub const PRCTL: usize = 167; pub const MOUNT: usize = 40; pub const UMOUNT2: usize = 39; pub const REBOOT: usize = 142;
     pub const SETHOSTNAME: usize = 161; pub const CLOCK_SETTIME: usize = 112; pub const EXIT_GROUP: usize = 94;
     pub const EPOLL_CTL: usize = 21; pub const WAITID: usize = 95; pub const MKDIRAT: usize = 34; pub const MKNODAT: usize = 33;
     pub const UNLINKAT: usize = 35; pub const UNSHARE: usize = 97; pub const EPOLL_PWAIT: usize = 22;
     pub const EPOLL_CREATE1: usize = 20; pub const DUP3: usize = 24; pub const PIPE2: usize = 59; pub const PRLIMIT64: usize = 261;
-    pub const FACCESSAT: usize = 48; pub const SETNS: usize = 268; pub const FINIT_MODULE: usize = 273; pub const RENAMEAT2: usize = 276; pub const STATX: usize = 291;
+    pub const FACCESSAT: usize = 48; pub const SCHED_SETATTR: usize = 274; pub const SETNS: usize = 268; pub const FINIT_MODULE: usize = 273; pub const RENAMEAT2: usize = 276; pub const STATX: usize = 291;
 }
 
 use number::*;
@@ -273,10 +273,20 @@ pub fn pidfd_open(pid: i32) -> Result<OwnedFd> {
     descriptor(call(PIDFD_OPEN, &[pid as usize, 0]))
 }
 
-/// From -20, the first to be served, to 19. A `pid` of 0 is the caller.
-pub fn set_niceness(pid: i32, niceness: i32) -> Result<()> {
-    const PRIO_PROCESS: usize = 0;
-    call(SETPRIORITY, &[PRIO_PROCESS, pid as usize, niceness as isize as usize]).map(drop)
+/// What a process may take from another when it wakes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// The processor, if its niceness is the better.
+    Ordinary = 0,
+    /// Nothing: it waits until the other sleeps, ends, or has had its time (SCHED_BATCH).
+    Patient = 3,
+}
+
+/// The niceness is from -20, the first to be served, to 19. A `pid` of 0 is the caller.
+pub fn set_scheduling(pid: i32, policy: Policy, niceness: i32) -> Result<()> {
+    // struct sched_attr: size and policy, flags, niceness and priority, three times of policies that are not these.
+    let attributes: [u64; 6] = [48 | (policy as u64) << 32, 0, u64::from(niceness as u32), 0, 0, 0];
+    call(SCHED_SETATTR, &[pid as usize, pointer(&attributes), 0]).map(drop)
 }
 
 /// The life of the tenant's init: sleep until a child dies, bury every dead child, and again. It never returns.

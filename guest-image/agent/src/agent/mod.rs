@@ -10,7 +10,7 @@ mod streams;
 
 use crate::errno::Errno;
 use crate::reactor::{Reactor, Readiness, Token};
-use crate::sys;
+use crate::sys::{self, Policy};
 use crate::tenant::boot_id::BootId;
 use crate::tenant::Tenant;
 use crate::yamux::{Event, Session, Violation};
@@ -119,7 +119,7 @@ impl Agent {
         let mut moved = true;
         loop {
             // With work left over, only a glance: what has become ready meanwhile gets its turn too.
-            let deadline = if moved { Some(Instant::now()) } else { self.processes.values().filter_map(Process::deadline).min() };
+            let deadline = if moved { Some(Instant::now()) } else { self.next_deadline() };
             let ready: Vec<(Token, Readiness)> = self.reactor.wait(deadline)?.collect();
             for (token, readiness) in ready {
                 self.note(token, readiness)?;
@@ -137,6 +137,14 @@ impl Agent {
             }
             self.forget_if_quiesced();
         }
+    }
+
+    /// Before the agent sleeps: when something is due, if nothing happens until then.
+    fn next_deadline(&self) -> Option<Instant> {
+        let kill = self.processes.values().filter_map(Process::deadline).min();
+        let young = self.processes.values().filter_map(Process::is_young_until).max().filter(|&until| until > Instant::now());
+        self.tenant.be(if young.is_some() { Policy::Patient } else { Policy::Ordinary });
+        kill.into_iter().chain(young).min()
     }
 
     fn note(&mut self, token: Token, readiness: Readiness) -> Result<(), Ending> {

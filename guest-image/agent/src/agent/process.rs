@@ -12,6 +12,9 @@ use crate::yamux::Session;
 use std::os::unix::io::OwnedFd;
 use std::time::{Duration, Instant};
 
+/// Most short commands have ended by then, emulated too.
+const YOUNG: Duration = Duration::from_millis(20);
+
 enum Life {
     Running,
     /// SIGTERM was sent; SIGKILL follows. `None`: it has followed.
@@ -33,6 +36,7 @@ pub struct Process {
     pub stdin: Input,
     pub stdout: Output,
     pub stderr: Output,
+    started_at: Instant,
     /// The tenant's out-of-memory kills before it started.
     memory_kills_before: u64,
 }
@@ -45,6 +49,7 @@ impl Process {
             pidfd: launched.process.pidfd,
             life: Life::Running,
             abandoned: false,
+            started_at: Instant::now(),
             stdin: Input::new(launched.stdin),
             stdout: Output::new(launched.stdout),
             stderr: Output::new(launched.stderr),
@@ -57,6 +62,11 @@ impl Process {
         self.stdin.pipe().map_or(Ok(()), |pipe| reactor.watch(pipe, Token::Stdin(self.id)))?;
         self.stdout.watch(reactor, Token::Stdout(self.id))?;
         self.stderr.watch(reactor, Token::Stderr(self.id))
+    }
+
+    /// Until when it may turn out to be one that ends at once.
+    pub fn is_young_until(&self) -> Option<Instant> {
+        (!self.abandoned).then(|| self.started_at + YOUNG)
     }
 
     /// Whether there was still a process to get it.

@@ -10,13 +10,17 @@ pub mod search;
 pub mod users;
 
 use crate::boot::tenant_init::TenantView;
+use crate::sys::Policy;
 use accounts::Accounts;
 use cgroup::Cgroup;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::io::{AsRawFd, OwnedFd};
+
+/// Before everything of the tenant's.
+pub const AGENT_NICENESS: i32 = -20;
 
 pub struct Tenant {
     /// The tenant's `/`: every path and every user the host names is looked up from here.
@@ -24,6 +28,8 @@ pub struct Tenant {
     /// `None` runs processes as and where the agent is: how the agent's tests run, as an ordinary program.
     pub enclosure: Option<Enclosure>,
     accounts: RefCell<Option<Accounts>>,
+    /// How the agent is scheduled beside its tenant.
+    policy: Cell<Policy>,
 }
 
 /// The walls around a tenant's processes.
@@ -34,7 +40,7 @@ pub struct Enclosure {
 
 impl Tenant {
     pub fn new(root: OwnedFd, enclosure: Option<Enclosure>) -> Tenant {
-        Tenant { root, enclosure, accounts: RefCell::new(None) }
+        Tenant { root, enclosure, accounts: RefCell::new(None), policy: Cell::new(Policy::Ordinary) }
     }
 
     pub fn enclosed(view: TenantView, cgroup: Cgroup) -> Tenant {
