@@ -10,7 +10,7 @@ use warmcell_agent::boot::{kernel_modules, mounts, port, tenant_init};
 use warmcell_agent::console::{self, step};
 use warmcell_agent::sys;
 use warmcell_agent::tenant::cgroup::{memory_max_bytes, Cgroup};
-use warmcell_agent::tenant::Tenant;
+use warmcell_agent::tenant::{Tenant, AGENT_NICENESS};
 
 #[cfg(all(not(debug_assertions), not(target_feature = "crt-static")))]
 compile_error!("an initramfs has no dynamic loader: build with -C target-feature=+crt-static (RUSTFLAGS overrides .cargo/config.toml)");
@@ -63,7 +63,7 @@ fn boot() -> Result<Agent, String> {
 fn set_limits() -> sys::Result<()> {
     const OPEN_FILES: u64 = 65_536;
     sys::forbid_inspection()?;
-    sys::set_niceness(0, -20)?;
+    sys::set_scheduling(0, sys::Policy::Ordinary, AGENT_NICENESS)?;
     sys::set_limit(sys::RLIMIT_NOFILE, OPEN_FILES, OPEN_FILES)?;
     // The control group says how many processes there may be; the kernel's own guess, by memory, would be met first.
     sys::set_limit(sys::RLIMIT_NPROC, sys::UNLIMITED, sys::UNLIMITED)?;

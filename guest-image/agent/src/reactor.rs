@@ -1,6 +1,6 @@
 //! Waiting, in one place: epoll, with names for what is watched.
 
-use crate::sys::{self, Ready, Result, EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP};
+use crate::sys::{self, Ready, Result, EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP};
 use std::os::unix::io::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 pub enum Token {
     Port,
     TenantInit,
+    MemoryEvents,
     Exit(u32),
     Stdin(u32),
     Stdout(u32),
@@ -41,6 +42,11 @@ impl Reactor {
         sys::epoll_watch(&self.epoll, what, ready)
     }
 
+    /// Watches a file that is always readable, and says when it reads otherwise than before.
+    pub fn watch_changes(&self, what: &impl AsRawFd, token: Token) -> Result<()> {
+        sys::epoll_watch(&self.epoll, what, Ready { events: EPOLLPRI | EPOLLET, token: encode(token) })
+    }
+
     /// Sleeps until something is ready or the deadline is there. `None` sleeps as long as it takes: an idle guest does not tick.
     pub fn wait(&mut self, deadline: Option<Instant>) -> Result<impl Iterator<Item = (Token, Readiness)> + '_> {
         let timeout_ms = match deadline {
@@ -64,6 +70,7 @@ fn encode(token: Token) -> u64 {
     let (kind, id) = match token {
         Token::Port => (0, 0),
         Token::TenantInit => (1, 0),
+        Token::MemoryEvents => (7, 0),
         Token::Exit(id) => (2, id),
         Token::Stdin(id) => (3, id),
         Token::Stdout(id) => (4, id),
@@ -82,6 +89,7 @@ fn decode(token: u64) -> Token {
         3 => Token::Stdin(id),
         4 => Token::Stdout(id),
         5 => Token::Stderr(id),
+        7 => Token::MemoryEvents,
         _ => Token::Drain(id),
     }
 }

@@ -10,7 +10,7 @@ mod streams;
 
 use crate::errno::Errno;
 use crate::reactor::{Reactor, Readiness, Token};
-use crate::sys;
+use crate::sys::{self, Policy};
 use crate::tenant::boot_id::BootId;
 use crate::tenant::Tenant;
 use crate::yamux::{Event, Session, Violation};
@@ -20,6 +20,7 @@ use process::Process;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::ops::Bound;
+use std::os::unix::io::OwnedFd;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use streams::Role;
@@ -63,6 +64,8 @@ pub struct Agent {
     drains: BTreeMap<u32, Output>,
     next_drain: u32,
     last_orphan: u32,
+    /// Of whom the host is being told: zombies, so that their numbers stay theirs until then.
+    dead: Vec<OwnedFd>,
     boot_id: BootId,
     /// Whose turn it is to send: the one after the last that sent.
     last_served: u32,
@@ -78,6 +81,8 @@ impl Agent {
         reactor.watch(&port, Token::Port)?;
         if let Some(walls) = &tenant.enclosure {
             reactor.watch(&walls.init, Token::TenantInit)?;
+            reactor.watch_changes(&walls.cgroup.events, Token::MemoryEvents)?;
+            walls.cgroup.out_of_memory_kills();
         }
         Ok(Agent {
             tenant: Rc::new(tenant),
@@ -89,6 +94,7 @@ impl Agent {
             drains: BTreeMap::new(),
             next_drain: 0,
             last_orphan: 0,
+            dead: Vec::new(),
             boot_id: BootId::default(),
             last_served: 0,
             greeted: false,
@@ -113,7 +119,7 @@ impl Agent {
         let mut moved = true;
         loop {
             // With work left over, only a glance: what has become ready meanwhile gets its turn too.
-            let deadline = if moved { Some(Instant::now()) } else { self.processes.values().filter_map(Process::deadline).min() };
+            let deadline = if moved { Some(Instant::now()) } else { self.next_deadline() };
             let ready: Vec<(Token, Readiness)> = self.reactor.wait(deadline)?.collect();
             for (token, readiness) in ready {
                 self.note(token, readiness)?;
@@ -125,14 +131,32 @@ impl Agent {
             moved |= self.move_output();
             self.settle()?;
             moved |= self.port.flush(&mut self.session.out).map_err(|_| Ending::HostGone)?;
+            // Burying takes as long as telling, and nobody waits for it.
+            for pidfd in self.dead.drain(..) {
+                let _ = sys::wait(&pidfd, true);
+            }
             self.forget_if_quiesced();
         }
+    }
+
+    /// Before the agent sleeps: when something is due, if nothing happens until then.
+    fn next_deadline(&self) -> Option<Instant> {
+        let kill = self.processes.values().filter_map(Process::deadline).min();
+        let young = self.processes.values().filter_map(Process::is_young_until).max().filter(|&until| until > Instant::now());
+        self.tenant.be(if young.is_some() { Policy::Patient } else { Policy::Ordinary });
+        kill.into_iter().chain(young).min()
     }
 
     fn note(&mut self, token: Token, readiness: Readiness) -> Result<(), Ending> {
         match token {
             Token::Port => return self.port.note(readiness).map_err(|_| Ending::HostGone),
             Token::TenantInit => return Err(Ending::TenantGone),
+            Token::MemoryEvents => {
+                if let Some(walls) = &self.tenant.enclosure {
+                    walls.cgroup.out_of_memory_kills();
+                }
+                return Ok(());
+            }
             Token::Drain(id) => {
                 if let Some(drain) = self.drains.get_mut(&id) {
                     drain.note(readiness);
@@ -210,7 +234,9 @@ impl Agent {
         let over: Vec<u32> = self.processes.iter().filter(|(_, process)| process.is_over()).map(|(&id, _)| id).collect();
         for id in over {
             if let Some(process) = self.processes.remove(&id) {
-                for pipe in process.conclude(&mut self.session) {
+                let (body, pipes) = process.conclude(&mut self.session);
+                self.dead.push(body);
+                for pipe in pipes {
                     self.drain(pipe)?;
                 }
                 self.roles.insert(id, Role::Deaf);

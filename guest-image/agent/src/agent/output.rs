@@ -33,8 +33,9 @@ pub struct Output {
 }
 
 impl Output {
+    /// Watched from the first, it is told when there is something to read.
     pub fn new(pipe: OwnedFd) -> Output {
-        Output { pipe: Some(pipe), reader: Reader::Awaited, readable: true, hung_up: false, left: None, enlarged: false }
+        Output { pipe: Some(pipe), reader: Reader::Awaited, readable: false, hung_up: false, left: None, enlarged: false }
     }
 
     pub fn watch(&self, reactor: &Reactor, token: Token) -> sys::Result<()> {

@@ -12,6 +12,9 @@ use crate::yamux::Session;
 use std::os::unix::io::OwnedFd;
 use std::time::{Duration, Instant};
 
+/// Most short commands have ended by then, emulated too.
+const YOUNG: Duration = Duration::from_millis(20);
+
 enum Life {
     Running,
     /// SIGTERM was sent; SIGKILL follows. `None`: it has followed.
@@ -33,6 +36,7 @@ pub struct Process {
     pub stdin: Input,
     pub stdout: Output,
     pub stderr: Output,
+    started_at: Instant,
     /// The tenant's out-of-memory kills before it started.
     memory_kills_before: u64,
 }
@@ -45,10 +49,11 @@ impl Process {
             pidfd: launched.process.pidfd,
             life: Life::Running,
             abandoned: false,
+            started_at: Instant::now(),
             stdin: Input::new(launched.stdin),
             stdout: Output::new(launched.stdout),
             stderr: Output::new(launched.stderr),
-            memory_kills_before: memory_kills(tenant),
+            memory_kills_before: tenant.enclosure.as_ref().map_or(0, |walls| walls.cgroup.known_kills()),
         }
     }
 
@@ -57,6 +62,11 @@ impl Process {
         self.stdin.pipe().map_or(Ok(()), |pipe| reactor.watch(pipe, Token::Stdin(self.id)))?;
         self.stdout.watch(reactor, Token::Stdout(self.id))?;
         self.stderr.watch(reactor, Token::Stderr(self.id))
+    }
+
+    /// Until when it may turn out to be one that ends at once.
+    pub fn is_young_until(&self) -> Option<Instant> {
+        (!self.abandoned).then(|| self.started_at + YOUNG)
     }
 
     /// Whether there was still a process to get it.
@@ -136,7 +146,8 @@ impl Process {
         self.stdin.close();
         self.stdout.process_ended();
         self.stderr.process_ended();
-        let oom_killed = ended == Ended::Signal(SIGKILL) && memory_kills(tenant) > self.memory_kills_before;
+        let oom_killed = ended == Ended::Signal(SIGKILL)
+            && tenant.enclosure.as_ref().map_or(0, |walls| walls.cgroup.out_of_memory_kills()) > self.memory_kills_before;
         self.life = Life::Ended(match ended {
             Ended::Exit(code) => Exited { exit_code: code as u64, signal: 0, oom_killed },
             Ended::Signal(signal) => Exited { exit_code: 128 + signal as u64, signal: signal as u64, oom_killed },
@@ -157,17 +168,13 @@ impl Process {
         matches!(self.life, Life::Ended(_)) && self.stdout.is_handed_over() && self.stderr.is_handed_over()
     }
 
-    /// Tells the host how it ended and buries it. Returns the pipes that somebody still holds.
-    pub fn conclude(self, session: &mut Session) -> impl Iterator<Item = Output> {
-        let _ = sys::wait(&self.pidfd, true);
+    /// Tells the host how it ended. Returns what is left: its body, to be buried once the host has been told, and the pipes that somebody
+    /// still holds.
+    pub fn conclude(self, session: &mut Session) -> (OwnedFd, impl Iterator<Item = Output>) {
         if let (Life::Ended(exited), false) = (&self.life, self.abandoned) {
             session.send(self.id, &exited.encode());
             session.finish(self.id);
         }
-        [self.stdout, self.stderr].into_iter().filter(Output::is_open)
+        (self.pidfd, [self.stdout, self.stderr].into_iter().filter(Output::is_open))
     }
-}
-
-fn memory_kills(tenant: &Tenant) -> u64 {
-    tenant.enclosure.as_ref().map_or(0, |walls| walls.cgroup.out_of_memory_kills())
 }

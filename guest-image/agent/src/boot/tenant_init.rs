@@ -42,7 +42,7 @@ const READY: &str = "ready";
 fn be_init(mut outcome: File) -> ! {
     // The agent is safe from the out-of-memory killer as the machine's init; this one has to ask.
     let _ = fs::write("/proc/self/oom_score_adj", "-1000");
-    let _ = sys::set_niceness(0, 0);
+    let _ = sys::set_scheduling(0, sys::Policy::Ordinary, 0);
     let result = enter_view();
     let _ = outcome.write_all(result.as_ref().map_or_else(|error| error.as_bytes(), |_| READY.as_bytes()));
     drop(outcome);

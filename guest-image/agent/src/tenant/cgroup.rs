@@ -1,5 +1,6 @@
 //! The tenant's control group: what its processes may take together, so that the agent always has enough left.
 
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -12,7 +13,9 @@ pub const RESERVE_BYTES: u64 = 16 << 20;
 
 pub struct Cgroup {
     directory: OwnedFd,
-    events: File,
+    /// Announces by EPOLLPRI that something in it has changed.
+    pub events: File,
+    known_kills: Cell<u64>,
 }
 
 impl Cgroup {
@@ -29,7 +32,7 @@ impl Cgroup {
         // Absent from a kernel without swap.
         let _ = write("tenant/memory.swap.max", "0");
         let open = |path: &str| File::open(format!("{}/{}", root, path)).map_err(|error| named(path, error));
-        Ok(Cgroup { directory: open("tenant")?.into(), events: open("tenant/memory.events")? })
+        Ok(Cgroup { directory: open("tenant")?.into(), events: open("tenant/memory.events")?, known_kills: Cell::new(0) })
     }
 
     pub fn descriptor(&self) -> RawFd {
@@ -40,7 +43,14 @@ impl Cgroup {
     pub fn out_of_memory_kills(&self) -> u64 {
         let mut text = [0; 512];
         let count = self.events.read_at(&mut text, 0).unwrap_or(0);
-        value_of("oom_kill", &String::from_utf8_lossy(&text[..count])).unwrap_or(0)
+        let kills = value_of("oom_kill", &String::from_utf8_lossy(&text[..count])).unwrap_or(0);
+        self.known_kills.set(kills);
+        kills
+    }
+
+    /// The same, as of the last change that was announced (the kernel does within 10 ms).
+    pub fn known_kills(&self) -> u64 {
+        self.known_kills.get()
     }
 }
 

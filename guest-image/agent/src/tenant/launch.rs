@@ -2,10 +2,10 @@
 
 use super::search::{candidates, complete_environment, from_home, home, value_of};
 use super::users::User;
-use super::Tenant;
+use super::{Tenant, AGENT_NICENESS};
 use crate::errno::{self, Errno};
 use crate::message::{Failed, Start};
-use crate::sys::{self, Credentials, Plan, Spawned, Step};
+use crate::sys::{self, Credentials, Plan, Policy, Spawned, Step};
 use std::ffi::CString;
 use std::fs::File;
 use std::os::unix::io::{AsRawFd, OwnedFd};
@@ -66,12 +66,22 @@ impl Tenant {
         }
     }
 
+    /// How the agent itself is scheduled. Patient while a process that was just started may end any moment: woken by the closing of each
+    /// of its pipes, the agent would interrupt that end three times, and tell the host in as many pieces.
+    pub fn be(&self, policy: Policy) {
+        if self.enclosure.is_some() && self.policy.replace(policy) != policy {
+            let _ = sys::set_scheduling(0, policy, AGENT_NICENESS);
+        }
+    }
+
     pub(super) fn spawn(&self, plan: &Plan<'_>) -> Result<Spawned, (Step, Errno)> {
+        // Woken as soon as the program runs, so that the host hears of it at once.
+        self.be(Policy::Ordinary);
         let process = sys::spawn(plan)?;
         if self.enclosure.is_some() {
             // The agent waits while its child becomes the program, in the tenant's group, beside whatever spins there: so it does that
             // with the agent's precedence, and loses it here. A failure means that it has ended already.
-            let _ = sys::set_niceness(process.pid, 0);
+            let _ = sys::set_scheduling(process.pid, Policy::Ordinary, 0);
         }
         Ok(process)
     }

@@ -1,5 +1,6 @@
 //! What the agent knows of its tenant: the root to resolve names in, the view to start processes in, the limits to put on them.
 
+pub mod accounts;
 pub mod boot_id;
 pub mod cgroup;
 pub mod files;
@@ -9,17 +10,26 @@ pub mod search;
 pub mod users;
 
 use crate::boot::tenant_init::TenantView;
+use crate::sys::Policy;
+use accounts::Accounts;
 use cgroup::Cgroup;
+use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::io::{AsRawFd, OwnedFd};
+
+/// Before everything of the tenant's.
+pub const AGENT_NICENESS: i32 = -20;
 
 pub struct Tenant {
     /// The tenant's `/`: every path and every user the host names is looked up from here.
     pub root: OwnedFd,
     /// `None` runs processes as and where the agent is: how the agent's tests run, as an ordinary program.
     pub enclosure: Option<Enclosure>,
+    accounts: RefCell<Option<Accounts>>,
+    /// How the agent is scheduled beside its tenant.
+    policy: Cell<Policy>,
 }
 
 /// The walls around a tenant's processes.
@@ -29,8 +39,12 @@ pub struct Enclosure {
 }
 
 impl Tenant {
+    pub fn new(root: OwnedFd, enclosure: Option<Enclosure>) -> Tenant {
+        Tenant { root, enclosure, accounts: RefCell::new(None), policy: Cell::new(Policy::Ordinary) }
+    }
+
     pub fn enclosed(view: TenantView, cgroup: Cgroup) -> Tenant {
-        Tenant { root: view.root, enclosure: Some(Enclosure { init: view.init, cgroup }) }
+        Tenant::new(view.root, Some(Enclosure { init: view.init, cgroup }))
     }
 
     /// Where the kernel finds, from where a program is started, what is at `path` in the tenant's root.

@@ -1,9 +1,5 @@
 //! From the user a host names to the numbers the kernel knows, by the tenant's own `/etc/passwd` and `/etc/group`.
 
-use super::Tenant;
-use crate::errno;
-use crate::message::Failed;
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     pub uid: u32,
@@ -28,18 +24,6 @@ impl User {
 
 /// What the kernel allows a process.
 const GROUPS_MAX: usize = 65536;
-
-impl Tenant {
-    pub fn user(&self, asked: &str) -> Result<User, Failed> {
-        let unknown = |what: String| Failed::new(errno::EINVAL, "user", what);
-        if asked.is_empty() {
-            return Err(unknown("no user was named".to_string()));
-        }
-        let passwd = self.read_small("/etc/passwd");
-        let group = self.read_small("/etc/group");
-        resolve(asked, &String::from_utf8_lossy(&passwd), &String::from_utf8_lossy(&group)).map_err(unknown)
-    }
-}
 
 /// `name`, `uid`, or either with `:group`. A number need not be in passwd; a name must.
 pub fn resolve(asked: &str, passwd: &str, group: &str) -> Result<User, String> {

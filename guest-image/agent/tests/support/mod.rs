@@ -59,7 +59,7 @@ impl Host {
         let opened = File::open(&root).unwrap();
         let agent = std::thread::spawn(move || {
             let port = File::from(OwnedFd::from(theirs));
-            Agent::new(port, Tenant { root: opened.into(), enclosure: None }).unwrap().run()
+            Agent::new(port, Tenant::new(opened.into(), None)).unwrap().run()
         });
         let streams = BTreeMap::new();
         Host {
