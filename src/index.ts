@@ -6,12 +6,18 @@ export type { DoctorCheck, DoctorReport } from './host/index.ts'
 export type { Isolation } from './hypervisor/index.ts'
 export {
   type CreateSandboxOptions,
+  type FailureReason,
   type Pool,
   type PoolEvents,
   PoolExhaustedError,
   type PoolOptions,
   type PoolStats,
   type Quantiles,
+  type TemplateInfo,
+  type TemplateStats,
+  type TenantLimits,
+  type TenantsOption,
+  type UpdateOptions,
 } from './pool/index.ts'
 export {
   type Command,
@@ -28,5 +34,5 @@ export {
   type SignalName,
   type SpawnOptions,
 } from './sandbox/index.ts'
-export type { Env, Resources, TemplateSpec } from './template/index.ts'
+export type { BuildEvent, Env, Resources, Sharing, TemplateSpec, WarmTarget } from './template/index.ts'
 export { createPool, createSandbox, doctor } from './wiring.ts'

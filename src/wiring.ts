@@ -1,6 +1,10 @@
 /** Which parts a pool is made of on this host: the one place that names a hypervisor. */
 
-import { availableParallelism } from 'node:os'
+import { createHash } from 'node:crypto'
+import { rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { WarmcellError } from './errors.ts'
 import {
   availableMemoryMib,
@@ -13,20 +17,21 @@ import {
   probeHardware,
   remedy,
 } from './host/index.ts'
-import type { Hypervisor } from './hypervisor/index.ts'
+import type { Hypervisor, Isolation } from './hypervisor/index.ts'
 import { findProgram, QemuHypervisor } from './hypervisor/qemu/index.ts'
 import { findGuestImage, type GuestImage } from './image/index.ts'
-import { bootMachine } from './machine/index.ts'
+import { bootMachine, parkMachine } from './machine/index.ts'
 import {
   assertPoolOptions,
   type CreateSandboxOptions,
   MachinePool,
+  type MachineSource,
   type Pool,
   type PoolOptions,
   wantedIsolation,
 } from './pool/index.ts'
 import type { Sandbox } from './sandbox/index.ts'
-import { planBoot, resolveTemplate, resolveTemplates } from './template/index.ts'
+import { planBoot, resolveTemplate, resolveTemplates, type Snapshot, type Template } from './template/index.ts'
 
 /** The share of the memory available now that a pool may use by default. */
 const memoryShare = 0.75
@@ -61,10 +66,42 @@ export async function createPool(options: PoolOptions = {}): Promise<Pool> {
     budget: { memoryMib, sandboxes },
     isolation,
     defaults: options.defaults ?? {},
-    bootsAtOnceMax: Math.max(2, availableParallelism()),
-    makeMachine: async (template, id, signal) =>
-      bootMachine(hypervisor, await planBoot(template, image, isolation, id), { signal }),
+    onExhausted: options.onExhausted ?? 'boot',
+    acquireTimeoutMs: options.acquireTimeoutMs,
+    tenants: options.tenants ?? {},
+    makingsAtOnceMax: Math.max(2, availableParallelism()),
+    resolveTemplate,
+    source: machineSource(hypervisor, image, isolation),
   })
+}
+
+/** TEMPORARY, until the store of templates is there: snapshots without setup, in the host's directory for temporary files, gone with this process. */
+function machineSource(hypervisor: Hypervisor, image: GuestImage, isolation: Isolation): MachineSource {
+  const snapshots = new Map<string, Promise<Snapshot>>()
+  const build = async (template: Template, digest: string, signal?: AbortSignal): Promise<Snapshot> => {
+    const directory = await mkdtemp(join(tmpdir(), 'warmcell-template-'))
+    process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
+    const [hostMemoryPath, hostStatePath] = [join(directory, 'memory'), join(directory, 'state')]
+    const spec = { ...(await planBoot(template, image, isolation, 'wc-template')), hostMemoryPath }
+    const machine = await bootMachine(hypervisor, spec, { ...(signal && { signal }), template: true })
+    await machine.save(hostStatePath)
+    return { ...spec, hostStatePath, digest, sizeBytes: 0, createdAt: new Date() }
+  }
+  return {
+    snapshot: (template, { tenant, signal }) => {
+      const { name: _, warm: __, ...content } = template
+      const digest = createHash('sha256')
+        .update(JSON.stringify([content, tenant]))
+        .digest('hex')
+      const known = snapshots.get(digest) ?? build(template, digest, signal)
+      snapshots.set(digest, known)
+      known.catch(() => snapshots.delete(digest))
+      return known
+    },
+    verify: async () => {},
+    park: (snapshot, id, signal) => parkMachine(hypervisor, snapshot, id, { signal }),
+    boot: async (template, id, signal) => bootMachine(hypervisor, await planBoot(template, image, isolation, id), { signal }),
+  }
 }
 
 let defaultPool: Promise<Pool> | undefined
