@@ -13,6 +13,7 @@ export {
   type PoolOptions,
   type PoolStats,
   type Quantiles,
+  type ReadyOptions,
   type TemplateInfo,
   type TemplateStats,
   type TenantLimits,

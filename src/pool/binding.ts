@@ -6,7 +6,7 @@ import type { Isolation } from '../hypervisor/index.ts'
 import type { Machine } from '../machine/index.ts'
 import type { SandboxBinding } from '../sandbox/index.ts'
 import type { CreateSandboxOptions } from './options.ts'
-import type { Supplied } from './supply.ts'
+import type { Supplied } from './queueing.ts'
 
 /** The mode of files written at creation. */
 const fileMode = 0o644

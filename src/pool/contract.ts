@@ -1,10 +1,9 @@
 /** What a pool offers its users. */
 
-import type { CallOptions } from '../common/deadline.ts'
 import type { DestroyReason, WarmcellError } from '../errors.ts'
 import type { Sandbox, SandboxInfo } from '../sandbox/index.ts'
 import type { TemplateSpec, WarmTarget } from '../template/index.ts'
-import type { TemplateInfo, UpdateOptions } from './catalogue.ts'
+import type { ReadyOptions, TemplateInfo, UpdateOptions } from './offerings.ts'
 import type { CreateSandboxOptions } from './options.ts'
 import type { PoolStats } from './stats.ts'
 
@@ -66,7 +65,7 @@ export interface Pool extends AsyncDisposable {
    * @throws `INVALID_ARGUMENT` (also for a `count` that its target never reaches), `BOOT_FAILED` or `IMAGE` when the template cannot be built, `POOL_CLOSED`,
    * `TIMEOUT`, or the signal's reason.
    */
-  ready(options?: { template?: string; count?: number } & CallOptions): Promise<void>
+  ready(options?: ReadyOptions): Promise<void>
   /**
    * How many microVMs of the template are to be warm: a number, or bounds within which it follows demand. What is more is gone when this resolves; what is
    * missing is made from then on (`ready` waits for it).

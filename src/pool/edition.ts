@@ -2,7 +2,8 @@
 
 import type { Machine, ParkedMachine } from '../machine/index.ts'
 import type { Snapshot, Template } from '../template/index.ts'
-import type { Cost, Room } from './budget.ts'
+import type { Cost } from './budget.ts'
+import type { Stocked } from './disposal.ts'
 
 /** What a microVM takes beside its guest's memory, in MiB: the hypervisor itself, its translation buffer, its caches. */
 const hypervisorMemoryMib = 64
@@ -12,12 +13,6 @@ const parkedMemoryMib = 32
 
 /** It counts as no sandbox: it has none of a guest's memory, and nobody can be in it. */
 export const parkedCost: Cost = { memoryMib: parkedMemoryMib, sandboxes: 0 }
-
-/** In stock. */
-export interface Stocked<T> {
-  readonly item: T
-  readonly room: Room
-}
 
 export class Edition {
   readonly template: Template
@@ -36,7 +31,7 @@ export class Edition {
   making = 0
   parking = 0
   /** When its snapshot was last looked at after a failure. */
-  verifiedAt = -Infinity
+  verifiedAt: number = Number.NEGATIVE_INFINITY
   verifying: Promise<void> | undefined
 
   constructor(template: Template, tenant?: string) {
@@ -54,11 +49,4 @@ export class Edition {
   get gone(): boolean {
     return this.warm.length + this.parked.length + this.making + this.parking === 0
   }
-}
-
-/** Takes one out of a stock. False when somebody was faster. */
-export function takeOut<T>(stock: T[], one: T): boolean {
-  const at = stock.indexOf(one)
-  if (at !== -1) stock.splice(at, 1)
-  return at !== -1
 }

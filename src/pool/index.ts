@@ -1,6 +1,6 @@
-export type { TemplateInfo, UpdateOptions } from './catalogue.ts'
 export type { Pool, PoolEvents } from './contract.ts'
 export type { FailureReason } from './maker.ts'
+export type { ReadyOptions, TemplateInfo, UpdateOptions } from './offerings.ts'
 export { assertPoolOptions, type CreateSandboxOptions, type PoolOptions, wantedIsolation } from './options.ts'
 export { MachinePool } from './pool.ts'
 export type { MachineSource } from './source.ts'

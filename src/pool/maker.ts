@@ -29,15 +29,15 @@ export type FailureReason =
   | 'warm-ended'
   | 'parked-ended'
 
-/** A step that failed; `cause` is the error. */
+/** A step that failed, and what it comes to for whoever waits. */
 export class StepFailure extends Error {
   readonly reason: FailureReason
-  override readonly cause: WarmcellError
+  readonly error: WarmcellError
 
   constructor(reason: FailureReason, cause: unknown, id: string) {
-    super(reason)
+    super(reason, { cause })
     this.reason = reason
-    this.cause = WarmcellError.is(cause) && telling.has(cause.code) ? cause : bootFailure(id, reason, cause)
+    this.error = WarmcellError.is(cause) && telling.has(cause.code) ? cause : bootFailure(id, reason, cause)
   }
 }
 
@@ -47,7 +47,7 @@ const telling: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['BOOT_FAILED', 'HOST
 /** The exercise of an emulated guest takes 70 ms, on an overloaded host seconds. */
 const exerciseDeadlineMs = 10_000
 
-export function newId(): string {
+function newId(): string {
   return `wc-${randomBytes(6).toString('hex')}`
 }
 

@@ -58,13 +58,27 @@ export function decide(world: World): Step {
   return forTheLine(world) ?? forStock(world) ?? toPark(world) ?? { kind: 'rest' }
 }
 
+/** Whether one more could be made, after those that wait already and at the expense of all stock. */
+export function hasRoomFor(cost: Cost, shelves: readonly ShelfView[], budget: World['budget']): boolean {
+  let [wanted, yielding] = [cost, { memoryMib: 0, sandboxes: 0 }]
+  for (const shelf of shelves) {
+    wanted = sum(wanted, shelf.cost, Math.max(0, shelf.waiting - shelf.making))
+    yielding = sum(sum(yielding, shelf.cost, shelf.warm + shelf.warmOld), parkedCost, shelf.parked)
+  }
+  return budget.willFitWithout(wanted, yielding)
+}
+
+function sum(a: Cost, b: Cost, times: number): Cost {
+  return { memoryMib: a.memoryMib + b.memoryMib * times, sandboxes: a.sandboxes + b.sandboxes * times }
+}
+
 /** How many are made on behalf of those who wait. */
 export function lineDemand({ waiting, target }: Pick<ShelfView, 'waiting' | 'target'>, mode: World['mode']): number {
   return mode === 'wait' ? Math.min(waiting, Math.max(1, target)) : waiting
 }
 
 /** How many more in the making would fill the stock up. */
-export function stockDemand(shelf: ShelfView, mode: World['mode']): number {
+function stockDemand(shelf: ShelfView, mode: World['mode']): number {
   return shelf.target - shelf.warm - Math.max(0, shelf.making - lineDemand(shelf, mode))
 }
 

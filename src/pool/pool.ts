@@ -1,7 +1,6 @@
 /** Who gets a sandbox, and when: the pool as its users see it. */
 
 import { setMaxListeners } from 'node:events'
-import { type CallOptions, withDeadline } from '../common/deadline.ts'
 import { definedOnly } from '../common/defined.ts'
 import { Emitter } from '../common/emitter.ts'
 import { linkedSignal } from '../common/linked-signal.ts'
@@ -12,11 +11,11 @@ import { type Sandbox, type SandboxInfo, TenantSandbox } from '../sandbox/index.
 import type { Template, TemplateSpec, WarmTarget } from '../template/index.ts'
 import { bind, writeFiles } from './binding.ts'
 import type { BudgetLimits } from './budget.ts'
-import { Catalogue, type TemplateInfo, type UpdateOptions } from './catalogue.ts'
 import { Census } from './census.ts'
 import type { Pool, PoolEvents } from './contract.ts'
 import type { FailureReason } from './maker.ts'
 import { Metrics, type Rejection } from './metrics.ts'
+import { Offerings, type ReadyOptions, type TemplateInfo, type UpdateOptions } from './offerings.ts'
 import {
   assertCloseOptions,
   assertCreateOptions,
@@ -50,7 +49,7 @@ export interface PoolParts {
 export class MachinePool extends Emitter<PoolEvents> implements Pool {
   readonly #parts: PoolParts
   readonly #supply: Supply
-  readonly #catalogue: Catalogue
+  readonly #offerings: Offerings
   readonly #tenants: Tenants
   readonly #sandboxes = new Map<string, TenantSandbox>()
   readonly #census = new Census()
@@ -79,7 +78,7 @@ export class MachinePool extends Emitter<PoolEvents> implements Pool {
       },
       this.#closing.signal,
     )
-    this.#catalogue = new Catalogue(this.#supply, parts.templates, parts.resolveTemplate)
+    this.#offerings = new Offerings(this.#supply, parts.templates, parts.resolveTemplate)
     this.#metrics = new Metrics(() => ({ stats: this.stats(), budget: this.#supply.budget }))
     // Every call under way listens to it: many are no leak.
     setMaxListeners(0, this.#closing.signal)
@@ -93,7 +92,7 @@ export class MachinePool extends Emitter<PoolEvents> implements Pool {
     given.signal?.throwIfAborted()
     const options = withDefaults(this.#parts.defaults, given)
     const { tenant } = options
-    const shelf = this.#catalogue.shelfOf(options.template ?? 'base', tenant, 'createSandbox')
+    const shelf = this.#offerings.shelfOf(options.template ?? 'base', tenant, 'createSandbox')
     const leave = this.#admit(tenant)
     const settle = this.#census.waits(tenant)
     try {
@@ -124,54 +123,22 @@ export class MachinePool extends Emitter<PoolEvents> implements Pool {
     return sandbox !== undefined
   }
 
-  async ready(options: { template?: string; count?: number } & CallOptions = {}): Promise<void> {
+  async ready(options: ReadyOptions = {}): Promise<void> {
     assertReadyOptions(options)
     this.#assertAccepting()
-    const { template, count, signal, timeoutMs } = options
-    const names = template === undefined ? this.#catalogue.names : [template]
-    const wanted = names.flatMap((name) => {
-      const shelf = this.#catalogue.shelfOf(name, undefined, 'ready')
-      const { max } = shelf.target.bounds
-      const possible = Math.min(max, this.#supply.budget.holds(shelf.edition.cost))
-      if (count !== undefined && count > possible && (template !== undefined || max > 0))
-        throw tooMany(name, count, max, possible)
-      const now = performance.now()
-      if (count !== undefined) shelf.target.expect(Math.min(count, max), now)
-      const enough = Math.min(count ?? shelf.targetAt(now), possible)
-      // One that keeps no stock is built only when it is asked for by name.
-      return template === undefined && max === 0 ? [] : [{ shelf, enough }]
-    })
-    for (const { shelf } of wanted) {
-      shelf.wanted = shelf.edition.template.sharing === 'global'
-      // Whoever asks wants to know now, not when the next try would have come.
-      shelf.backoff.succeeded()
-    }
-    const holds = (): boolean =>
-      wanted.every(({ shelf, enough }) => shelf.retired || (shelf.warm >= enough && (shelf.edition.built || !shelf.wanted)))
-    const concerns = (key: string): boolean => wanted.some(({ shelf }) => shelf.key === key)
-    const calling = { ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) }
-    await withDeadline('Filling the stock', calling, async (inner) => {
-      const linked = linkedSignal([inner, this.#closing.signal])
-      try {
-        const held = this.#supply.conditions.until(holds, concerns, linked.signal)
-        this.#supply.pump()
-        await held
-      } finally {
-        linked.unlink()
-      }
-    })
+    await this.#offerings.ready(options)
   }
 
   async resize(template: string, warm: WarmTarget): Promise<void> {
     const bounds = boundsOf(warm)
     this.#assertAccepting()
-    await this.#tracked(this.#catalogue.resize(template, bounds))
+    await this.#tracked(this.#offerings.resize(template, bounds))
   }
 
   async updateTemplate(name: string, spec: TemplateSpec, options: UpdateOptions = {}): Promise<TemplateInfo> {
     assertUpdateOptions(options)
     this.#assertAccepting()
-    return this.#tracked(this.#catalogue.update(name, spec, options))
+    return this.#tracked(this.#offerings.update(name, spec, options))
   }
 
   stats(): PoolStats {
@@ -237,7 +204,8 @@ export class MachinePool extends Emitter<PoolEvents> implements Pool {
   async #create(shelf: Shelf, options: CreateSandboxOptions, leave: () => void, startedAt: number): Promise<Sandbox> {
     const { signal, unlink } = linkedSignal([this.#closing.signal, options.signal])
     try {
-      const supplied = await this.#supply.take(shelf, options.tenant, this.#tenants.weightOf(options.tenant), signal)
+      const { tenant } = options
+      const supplied = await this.#supply.take(shelf, { tenant, weight: this.#tenants.weightOf(tenant), signal })
       const { machine, origin } = supplied
       const binding = bind(supplied, options, this.#parts.isolation)
       try {
@@ -310,16 +278,6 @@ export class MachinePool extends Emitter<PoolEvents> implements Pool {
 
 function closedError(): WarmcellError {
   return new WarmcellError('POOL_CLOSED', 'The pool is closed.', { hint: 'Create a new one.' })
-}
-
-function tooMany(name: string, count: number, max: number, possible: number): WarmcellError {
-  const what = `ready: ${count} of '${name}' are never warm at once`
-  if (possible < max) {
-    return new WarmcellError('INVALID_ARGUMENT', `${what}: the budget holds ${possible}.`, { hint: 'Raise the budget.' })
-  }
-  return new WarmcellError('INVALID_ARGUMENT', `${what}: its target is ${max}.`, {
-    hint: `Raise it first: resize('${name}', ${count}).`,
-  })
 }
 
 /** The options of one create over the pool's defaults: objects are merged, the rest is replaced. */

@@ -3,6 +3,7 @@
 import type { Template } from '../template/index.ts'
 import { Backoff } from './backoff.ts'
 import { Edition } from './edition.ts'
+import type { ShelfView } from './plan.ts'
 import { WarmTarget } from './target.ts'
 
 /** One machine on its way. */
@@ -31,7 +32,7 @@ export class Shelf {
   edition: Edition
   /** Those before it that have something left, oldest first. */
   readonly old: Edition[] = []
-  readonly makings = new Set<Making>()
+  readonly makings: Set<Making> = new Set()
   /** When something was last taken from it, or wanted. */
   takenAt = 0
   /** Nothing new is stocked: its template is made in another way now, or the pool is closing. */
@@ -83,6 +84,36 @@ export class Shelf {
   /** Until when nothing is made for stock. */
   get restsUntil(): number {
     return Math.max(this.#refillAt, this.backoff.until)
+  }
+
+  /** As a decision sees it. */
+  view(now: number, waiting: number): ShelfView {
+    const { key, edition, takenAt, warm, wanted, retired } = this
+    return {
+      key,
+      waiting,
+      making: this.makings.size,
+      warm: edition.warm.length,
+      warmOld: warm - edition.warm.length,
+      parked: edition.parked.length,
+      parking: edition.parking,
+      target: this.targetAt(now),
+      parkedTarget: this.parkedTargetAt(now),
+      cost: edition.cost,
+      built: edition.built,
+      building: edition.building !== undefined,
+      wanted: wanted && !edition.built && !retired,
+      resting: this.restsUntil > now,
+      takenAt,
+    }
+  }
+
+  /** When there may be something to do of which nobody else will tell; infinity when there will not. */
+  changesAt(now: number): number {
+    const missing = this.edition.warm.length < this.targetAt(now) || this.edition.parked.length < this.parkedTargetAt(now)
+    const rested = missing && this.restsUntil > now ? this.restsUntil : Number.POSITIVE_INFINITY
+    const shrinks = this.retired ? undefined : this.target.changesAt()
+    return Math.min(rested, shrinks ?? Number.POSITIVE_INFINITY)
   }
 
   /** A new edition takes the place of this one, which is left with what was made from it. */

@@ -106,7 +106,7 @@ export class RateWindow {
   readonly #times: number[] = []
   readonly #max: number
   #at = 0
-  newest = -Infinity
+  newest: number = Number.NEGATIVE_INFINITY
 
   constructor(max: number) {
     this.#max = max

@@ -24,13 +24,20 @@ export interface UpdateOptions extends CallOptions {
   onEvent?: (event: BuildEvent) => void
 }
 
+export interface ReadyOptions extends CallOptions {
+  /** Default: all that keep stock. */
+  template?: string
+  /** How many are to be warm. Default: the target. */
+  count?: number
+}
+
 interface Entry {
   readonly template: Template
   /** Part of its shelves' keys: one that is made in another way gets new shelves. */
   readonly generation: number
 }
 
-export class Catalogue {
+export class Offerings {
   readonly #supply: Supply
   readonly #resolve: (name: string, spec: TemplateSpec) => Template
   readonly #entries = new Map<string, Entry>()
@@ -73,6 +80,38 @@ export class Catalogue {
     })
   }
 
+  /** Resolves when `count` of the template are warm, or its target, or those of all. @throws as `Pool.ready`. */
+  async ready({ template, count, signal, timeoutMs }: ReadyOptions): Promise<void> {
+    const wanted = (template === undefined ? this.names : [template])
+      .map((name) => this.shelfOf(name, undefined, 'ready'))
+      // One that keeps no stock is built only when it is asked for by name.
+      .filter((shelf) => template !== undefined || shelf.stocked)
+      .map((shelf) => ({ shelf, enough: this.#enough(shelf, count) }))
+    for (const { shelf } of wanted) {
+      shelf.wanted = shelf.edition.template.sharing === 'global'
+      // Whoever asks wants to know now, not when the next try would have come.
+      shelf.backoff.succeeded()
+    }
+    const holds = (): boolean =>
+      wanted.every(({ shelf, enough }) => shelf.retired || (shelf.warm >= enough && (shelf.edition.built || !shelf.wanted)))
+    const concerns = (key: string): boolean => wanted.some(({ shelf }) => shelf.key === key)
+    await this.#withDeadline('Filling the stock', { signal, timeoutMs }, async (inner) => {
+      const held = this.#supply.conditions.until(holds, concerns, inner)
+      this.#supply.pump()
+      await held
+    })
+  }
+
+  /** @throws `INVALID_ARGUMENT` when there will never be so many. */
+  #enough(shelf: Shelf, count: number | undefined): number {
+    const { max } = shelf.target.bounds
+    const possible = Math.min(max, this.#supply.budget.holds(shelf.edition.cost))
+    if (count !== undefined && count > possible) throw tooMany(shelf.name, count, max, possible)
+    const now = performance.now()
+    if (count !== undefined) shelf.target.expect(count, now)
+    return Math.min(count ?? shelf.targetAt(now), possible)
+  }
+
   async resize(name: string, bounds: TargetBounds): Promise<void> {
     const shelf = this.stockOf(name, 'resize')
     shelf.target.bounds = bounds
@@ -84,20 +123,34 @@ export class Catalogue {
   async update(name: string, spec: TemplateSpec, options: UpdateOptions): Promise<TemplateInfo> {
     const template = this.#resolve(name, spec)
     const { signal, timeoutMs, onEvent } = options
-    const calling = { ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) }
-    return withDeadline(`The update of template '${name}'`, calling, async (inner) => {
-      const linked = linkedSignal([inner, this.#supply.closing])
+    return this.#withDeadline(`The update of template '${name}'`, { signal, timeoutMs }, async (inner) => {
       const before = this.#updates.get(name)
       const update = (async () => {
         await before?.catch(() => {})
-        return this.#replace(template, linked.signal, onEvent)
+        return this.#replace(template, inner, onEvent)
       })()
       this.#updates.set(name, update)
       try {
         return await update
       } finally {
-        linked.unlink()
         if (this.#updates.get(name) === update) this.#updates.delete(name)
+      }
+    })
+  }
+
+  /** Ends with the call's own end, or with the pool's. */
+  #withDeadline<T>(
+    what: string,
+    { signal, timeoutMs }: { [K in keyof CallOptions]: CallOptions[K] | undefined },
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const calling = { ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) }
+    return withDeadline(what, calling, async (inner) => {
+      const linked = linkedSignal([inner, this.#supply.closing])
+      try {
+        return await work(linked.signal)
+      } finally {
+        linked.unlink()
       }
     })
   }
@@ -134,7 +187,7 @@ export class Catalogue {
     shelf.roll(next)
     shelf.target.bounds = template.warm
     shelf.backoff.succeeded()
-    this.#supply.discardOld(old, Number.POSITIVE_INFINITY)
+    this.#supply.retire(old, 'warm')
     this.#entries.set(template.name, { ...entry, template })
     return () => !shelf.old.includes(old)
   }
@@ -170,4 +223,14 @@ function keyOf(entry: Entry, tenant: string | undefined): string {
 function ownerOf({ template }: Entry, tenant: string | undefined): string | undefined {
   // A create without a tenant has a snapshot of its own among the tenants', under a name that none of them can have.
   return template.sharing === 'tenant' ? (tenant ?? '') : undefined
+}
+
+function tooMany(name: string, count: number, max: number, possible: number): WarmcellError {
+  const what = `ready: ${count} of '${name}' are never warm at once`
+  if (possible < max) {
+    return new WarmcellError('INVALID_ARGUMENT', `${what}: the budget holds ${possible}.`, { hint: 'Raise the budget.' })
+  }
+  return new WarmcellError('INVALID_ARGUMENT', `${what}: its target is ${max}.`, {
+    hint: `Raise it first: resize('${name}', ${count}).`,
+  })
 }
