@@ -1,7 +1,7 @@
 /** Who is next: a waiting line that is fair across tenants by their weights, and first come first served within one. */
 
 /**
- * Stride scheduling (Waldspurger and Weihl, "Stride Scheduling: Deterministic Proportional-Share Resource Management", MIT 1995): each tenant has a
+ * Stride scheduling (Waldspurger and Weihl, "Stride Scheduling: Deterministic Proportional-Share Resource Management", MIT/LCS/TM-528, 1995): each tenant has a
  * _pass_, the one with the lowest is next, and being served moves it on by 1 / weight. Virtual time is the pass of who was served last. A tenant that
  * comes (back) begins at virtual time, or where its last service left it if that is later: being away earns nothing, and leaving and coming back
  * gains nothing. Only being served costs: who gives up has lost nothing by having waited.

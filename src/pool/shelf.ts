@@ -19,7 +19,7 @@ const parkedMax = 2
  * How long the refill waits after stock was taken, in milliseconds: whoever took it is about to run a first command, and a process that starts
  * meanwhile takes the processor from it.
  */
-const refillDelayMs = 10
+const refillDelayMs = 25
 
 export class Shelf {
   /** Names it among the shelves; who waits for it waits for this kind. */
