@@ -8,7 +8,7 @@ import type { PoolStats, TemplateStats } from './stats.ts'
 import type { TenantRefusal } from './tenants.ts'
 
 /** Why a create was turned away. */
-export type Rejection = TenantRefusal | 'exhausted' | 'deadline'
+type Rejection = TenantRefusal | 'exhausted' | 'deadline'
 
 /** From one millisecond, which is a warm one under an accelerator, to a minute in line. */
 const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]

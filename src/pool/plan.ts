@@ -51,14 +51,13 @@ export type Step =
   | { readonly kind: 'make'; readonly key: string }
   | { readonly kind: 'park'; readonly key: string }
   | { readonly kind: 'give way'; readonly ways: readonly GiveWay[] }
-  /** There is nothing to do; `short` names the shelf that somebody waits for without there being room. */
-  | { readonly kind: 'rest'; readonly short?: string }
+  | { readonly kind: 'rest' }
 
 export function decide(world: World): Step {
   return forTheLine(world) ?? forStock(world) ?? toPark(world) ?? { kind: 'rest' }
 }
 
-/** Whether one more could be made, after those that wait already and at the expense of all stock. */
+/** Whether all who wait, and one more of this cost, could be served at the expense of all stock. */
 export function hasRoomFor(cost: Cost, shelves: readonly ShelfView[], budget: World['budget']): boolean {
   let [wanted, yielding] = [cost, { memoryMib: 0, sandboxes: 0 }]
   for (const shelf of shelves) {
@@ -96,14 +95,14 @@ function forTheLine({ shelves, inTurn, budget, slots, mode }: World): Step | und
     else if (!busy) {
       const cost = costOf(shelf)
       if (budget.fits(cost)) return { kind: 'make', key: shelf.key }
-      const ways = budget.willFit(cost) ? [] : whoGivesWay(shelf.key, cost, shelves, budget)
-      return ways.length > 0 ? { kind: 'give way', ways } : { kind: 'rest', short: shelf.key }
+      const ways = budget.willFit(cost) ? [] : whoGivesWay(shelf, cost, shelves, budget, 'all')
+      return ways.length > 0 ? { kind: 'give way', ways } : { kind: 'rest' }
     }
   }
   return busy ? { kind: 'rest' } : undefined
 }
 
-/** The emptiest shelf first. Stock takes room from nobody but the edition whose place it takes. */
+/** The emptiest shelf first. Stock takes room from nobody but what is parked, and the edition whose place it takes. */
 function forStock({ shelves, budget, slots, mode }: World): Step | undefined {
   const wanting = shelves
     .filter((shelf) => !shelf.resting && (stockDemand(shelf, mode) > 0 || shelf.wanted))
@@ -116,9 +115,15 @@ function forStock({ shelves, budget, slots, mode }: World): Step | undefined {
       if (budget.fits(cost)) return { kind: 'make', key: shelf.key }
       if (budget.willFit(cost)) continue
       if (shelf.warmOld > 0) return { kind: 'give way', ways: [{ key: shelf.key, level: 'warm', count: 1 }] }
+      const ways = whoGivesWay(shelf, cost, shelves, budget, 'parked')
+      if (ways.length > 0) return { kind: 'give way', ways }
     }
   }
-  return undefined
+  // What is parked must not take the memory that stock waits for.
+  const memoryIsShort = wanting.some(
+    ({ cost }) => !budget.fits({ memoryMib: cost.memoryMib + parkedCost.memoryMib, sandboxes: 0 }),
+  )
+  return memoryIsShort ? { kind: 'rest' } : undefined
 }
 
 function emptiness(shelf: ShelfView, mode: World['mode']): number {
@@ -140,9 +145,18 @@ function costOf({ cost, parked }: ShelfView): Cost {
   return parked > 0 ? { ...cost, memoryMib: cost.memoryMib - parkedCost.memoryMib } : cost
 }
 
-/** The stock of other templates, parked before warm, least recently taken from first: just as much as is needed, or nothing when that is not enough. */
-function whoGivesWay(key: string, cost: Cost, shelves: readonly ShelfView[], budget: World['budget']): GiveWay[] {
-  const others = shelves.filter((shelf) => shelf.key !== key).sort((a, b) => a.takenAt - b.takenAt)
+/**
+ * The stock of other templates, parked before warm, least recently taken from first: just as much as is needed, or nothing when that is not enough. Of its own
+ * parked processes the first one becomes the machine.
+ */
+function whoGivesWay(
+  needy: ShelfView,
+  cost: Cost,
+  shelves: readonly ShelfView[],
+  budget: World['budget'],
+  levels: 'parked' | 'all',
+): GiveWay[] {
+  const sorted = [...shelves].sort((a, b) => a.takenAt - b.takenAt)
   const ways: GiveWay[] = []
   const gone = { memoryMib: 0, sandboxes: 0 }
   const give = (shelf: ShelfView, level: GiveWay['level'], stock: number, each: Cost): boolean => {
@@ -156,8 +170,11 @@ function whoGivesWay(key: string, cost: Cost, shelves: readonly ShelfView[], bud
     }
     return budget.willFitWithout(cost, gone)
   }
-  // Parked processes have no sandbox to give.
+  const parkedOf = (shelf: ShelfView): number => (shelf === needy ? Math.max(0, shelf.parked - 1) : shelf.parked)
+  // They have no sandbox to give.
   const memoryIsShort = !budget.willFit({ memoryMib: cost.memoryMib, sandboxes: 0 })
-  if (memoryIsShort && others.some((shelf) => give(shelf, 'parked', shelf.parked, parkedCost))) return ways
+  if (memoryIsShort && sorted.some((shelf) => give(shelf, 'parked', parkedOf(shelf), parkedCost))) return ways
+  if (levels === 'parked') return []
+  const others = sorted.filter((shelf) => shelf !== needy)
   return others.some((shelf) => give(shelf, 'warm', shelf.warm + shelf.warmOld, shelf.cost)) ? ways : []
 }

@@ -14,7 +14,7 @@ import type { BudgetLimits } from './budget.ts'
 import { Census } from './census.ts'
 import type { Pool, PoolEvents } from './contract.ts'
 import type { FailureReason } from './maker.ts'
-import { Metrics, type Rejection } from './metrics.ts'
+import { Metrics } from './metrics.ts'
 import { Offerings, type ReadyOptions, type TemplateInfo, type UpdateOptions } from './offerings.ts'
 import {
   assertCloseOptions,
@@ -248,7 +248,7 @@ export class MachinePool extends Emitter<PoolEvents> implements Pool {
     if (making && error !== undefined) this.announce('bootFailed', error)
   }
 
-  #exhausted(cause: Rejection & ('exhausted' | 'deadline'), why: string, tenant: string | undefined): PoolExhaustedError {
+  #exhausted(cause: 'exhausted' | 'deadline', why: string, tenant: string | undefined): PoolExhaustedError {
     this.#census.rejected(tenant)
     this.#metrics.rejected(cause)
     if (cause === 'exhausted') this.announce('exhausted', { waiting: this.#waiting() })

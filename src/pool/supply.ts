@@ -3,7 +3,7 @@
 import { WarmcellError } from '../errors.ts'
 import type { Machine } from '../machine/index.ts'
 import type { BuildOptions, Snapshot, Template } from '../template/index.ts'
-import { Budget, type BudgetLimits } from './budget.ts'
+import { Budget, type BudgetLimits, type Cost } from './budget.ts'
 import { Conditions } from './conditions.ts'
 import { Disposal, type Stocked } from './disposal.ts'
 import type { Edition } from './edition.ts'
@@ -27,6 +27,10 @@ export interface SupplyParts extends Pick<FactoryParts, 'source' | 'makingsAtOnc
 /** Taking a warm machine is one round trip of a millisecond, on an overloaded host tens of them: a guest that has not answered by then does not. */
 const wakeDeadlineMs = 1_000
 
+const nothing: Cost = { memoryMib: 0, sandboxes: 0 }
+
+const othersFirst = 'creates before this one take what is left'
+
 export class Supply {
   readonly budget: Budget
   readonly conditions: Conditions = new Conditions()
@@ -41,8 +45,6 @@ export class Supply {
   #decidedAt = 0
   #pumping: 'no' | 'yes' | 'again' = 'no'
   #draining = false
-  /** The shelf whose next in line waits for room. */
-  #short: string | undefined
 
   constructor(parts: SupplyParts, closing: AbortSignal) {
     this.#parts = parts
@@ -198,6 +200,10 @@ export class Supply {
       : (shortage ?? 'creates before this one take what is left')
   }
 
+  #hasRoomFor(cost: Cost): boolean {
+    return hasRoomFor(cost, [...this.#views(performance.now()).values()], this.budget)
+  }
+
   async #standInLine(shelf: Shelf, request: Request): Promise<Supplied> {
     // It may have been forgotten, as nobody needed it, while this create tried to wake what it had.
     if (!this.#shelves.has(shelf.key)) this.add(shelf)
@@ -206,7 +212,8 @@ export class Supply {
     try {
       const turn = this.#queueing.stand(shelf.key, request, acquireTimeoutMs, onDeadline)
       this.pump()
-      if (this.#short !== undefined || (mode === 'wait' && shelf.stocked)) onExhausted()
+      const inLine = this.waiting(shelf.key) > 0
+      if (inLine && ((mode === 'wait' && shelf.stocked) || !this.#hasRoomFor(nothing))) onExhausted()
       const supplied = await turn
       if (!request.signal.aborted) return supplied
       await this.#disposal.end(supplied.machine)
@@ -221,7 +228,7 @@ export class Supply {
 
   #whatIsWaitedFor(shelf: Shelf): string {
     const after = `after ${this.#parts.acquireTimeoutMs} ms in line, `
-    if (this.#short !== undefined) return `${after}${this.budget.shortage(shelf.edition.cost) ?? 'others come first'}`
+    if (!this.#hasRoomFor(nothing)) return `${after}${this.budget.shortage(shelf.edition.cost) ?? othersFirst}`
     if (!shelf.edition.built) return `${after}'${shelf.name}' was still being built`
     return `${after}${shelf.makings.size} of '${shelf.name}' were in the making for ${this.waiting(shelf.key)} who waited`
   }
@@ -244,10 +251,7 @@ export class Supply {
 
   /** Returns whether there may be more to do. */
   #perform(step: Step): boolean {
-    if (step.kind === 'rest') {
-      this.#short = step.short
-      return false
-    }
+    if (step.kind === 'rest') return false
     if (step.kind === 'give way') {
       for (const way of step.ways) this.#giveWay(way)
       return true

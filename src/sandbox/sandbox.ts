@@ -48,6 +48,7 @@ export class TenantSandbox extends Emitter<SandboxEvents> implements Sandbox {
   readonly #lifetime: Lifetime
   #state: State = { name: 'running' }
   #processes = 0
+  #execs = 0
 
   constructor(machine: Machine, binding: SandboxBinding) {
     super()
@@ -67,7 +68,7 @@ export class TenantSandbox extends Emitter<SandboxEvents> implements Sandbox {
     assertValid(commandSchema, command, 'exec')
     assertValid(execSchema, options, 'exec')
     const startedAt = performance.now()
-    const first = this.#processes === 0
+    const first = this.#execs++ === 0
     const stdin = options.stdin === undefined ? 'closed' : 'pipe'
     const text = textCallbacks(options)
     const process = await this.#start(command, { ...options, stdin }, text?.onOutput)

@@ -1,7 +1,5 @@
 /** A pool that closes serves or tells everybody, and leaves nothing. */
 
-import { readdirSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { expect, test } from 'vitest'
 import { createFakePool, type FakeGuest } from '../../src/testing/index.ts'
 
@@ -64,15 +62,4 @@ test.each(['build', 'clone', 'exercise', 'update'])('closing in the middle of a 
   await pool.close()
   if (updating !== undefined) expect(await updating).toMatchObject({ code: 'POOL_CLOSED' })
   expect(pool.guests).toEqual([])
-})
-
-test('a fake pool that is closed leaves no file', async () => {
-  const left = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('warmcell-fake-'))
-  const before = new Set(left())
-  const pool = createFakePool({ templates: { base: { warm: 1 } } })
-  await pool.ready()
-  expect(left().filter((name) => !before.has(name))).not.toEqual([])
-  await pool.close()
-  // Other test files have pools of their own at this moment.
-  await expect.poll(() => left().filter((name) => !before.has(name)).length).toBe(0)
 })

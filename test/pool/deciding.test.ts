@@ -169,7 +169,7 @@ test('what has to be built is built once, and holds nobody else up', () => {
 
 test('who is next and finds no room is waited for: nobody overtakes, and nothing is made for stock', () => {
   const shelves = [shelf('a', { waiting: 1 }), shelf('b', { waiting: 1 }), shelf('c', { target: 1 })]
-  expect(decide(world(shelves, { budget: full(2) }))).toEqual({ kind: 'rest', short: 'a' })
+  expect(decide(world(shelves, { budget: full(2) }))).toEqual({ kind: 'rest' })
 })
 
 test('the stock of others gives way to who waits, least recently taken first, no more than is needed', () => {
@@ -187,9 +187,9 @@ test('nothing gives way where that would not be enough, or enough is on its way 
   const poor = { ...shelf('b', { warm: 1 }), cost: { memoryMib: 10, sandboxes: 1 } }
   const memory = new Budget({ memoryMib: 320, sandboxes: 9 })
   const room = memory.take({ memoryMib: 100, sandboxes: 1 })
-  expect(decide(world([needy, poor], { budget: memory }))).toEqual({ kind: 'rest', short: 'a' })
+  expect(decide(world([needy, poor], { budget: memory }))).toEqual({ kind: 'rest' })
   room.leaves()
-  expect(decide(world([needy, shelf('c', { warm: 1 })], { budget: memory }))).toEqual({ kind: 'rest', short: 'a' })
+  expect(decide(world([needy, shelf('c', { warm: 1 })], { budget: memory }))).toEqual({ kind: 'rest' })
 })
 
 test('parked processes give way first where memory is short, and not at all where sandboxes are', () => {
@@ -209,6 +209,31 @@ test('stock takes room from nobody but the edition whose place it takes', () => 
   expect(decide(world([{ ...wanting, warmOld: 1 }, rich], { budget: full(2) }))).toEqual({
     kind: 'give way',
     ways: [{ key: 'a', level: 'warm', count: 1 }],
+  })
+})
+
+test('what is parked gives way to stock that has no memory, and is not parked again meanwhile', () => {
+  const memory = new Budget({ memoryMib: 640, sandboxes: 9 })
+  memory.take({ memoryMib: 320, sandboxes: 1 })
+  const parked = memory.take({ memoryMib: 32, sandboxes: 0 })
+  const full = shelf('full', { warm: 1, target: 1, parked: 1, parkedTarget: 2 })
+  const wanting = shelf('wanting', { target: 1 })
+  expect(decide(world([full, wanting], { budget: memory }))).toEqual({
+    kind: 'give way',
+    ways: [{ key: 'full', level: 'parked', count: 1 }],
+  })
+  parked.leaves()
+  expect(decide(world([{ ...full, parked: 0 }, wanting], { budget: memory }))).toEqual({ kind: 'rest' })
+  parked.release()
+  expect(decide(world([{ ...full, parked: 0 }, wanting], { budget: memory }))).toEqual({ kind: 'make', key: 'wanting' })
+})
+
+test('of its own parked processes the first becomes the machine, and the others give way', () => {
+  const memory = new Budget({ memoryMib: 340, sandboxes: 9 })
+  memory.take({ memoryMib: 64, sandboxes: 0 })
+  expect(decide(world([shelf('a', { waiting: 1, parked: 2 })], { budget: memory }))).toEqual({
+    kind: 'give way',
+    ways: [{ key: 'a', level: 'parked', count: 1 }],
   })
 })
 
