@@ -6,12 +6,18 @@ export type { DoctorCheck, DoctorReport } from './host/index.ts'
 export type { Isolation } from './hypervisor/index.ts'
 export {
   type CreateSandboxOptions,
+  type FailureReason,
   type Pool,
   type PoolEvents,
   PoolExhaustedError,
   type PoolOptions,
   type PoolStats,
   type Quantiles,
+  type ReadyOptions,
+  type TemplateStats,
+  type TenantLimits,
+  type TenantsOption,
+  type UpdateOptions,
 } from './pool/index.ts'
 export {
   type Command,

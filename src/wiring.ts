@@ -13,14 +13,15 @@ import {
   probeHardware,
   remedy,
 } from './host/index.ts'
-import type { Hypervisor } from './hypervisor/index.ts'
+import type { Hypervisor, Isolation } from './hypervisor/index.ts'
 import { findProgram, QemuHypervisor } from './hypervisor/qemu/index.ts'
 import { findGuestImage, type GuestImage } from './image/index.ts'
-import { bootMachine } from './machine/index.ts'
+import { bootMachine, parkMachine } from './machine/index.ts'
 import {
   assertPoolOptions,
   type CreateSandboxOptions,
   MachinePool,
+  type MachineSource,
   type Pool,
   type PoolOptions,
   wantedIsolation,
@@ -71,10 +72,23 @@ export async function createPool(options: PoolOptions = {}): Promise<Pool> {
     budget: { memoryMib, sandboxes },
     isolation,
     defaults: options.defaults ?? {},
-    bootsAtOnceMax: Math.max(2, availableParallelism()),
-    makeMachine: async (template, id, signal) =>
-      bootMachine(hypervisor, await planBoot(template, image, isolation, id), { signal }),
+    onExhausted: options.onExhausted ?? 'boot',
+    acquireTimeoutMs: options.acquireTimeoutMs,
+    tenants: options.tenants ?? {},
+    makingsAtOnceMax: Math.max(2, availableParallelism()),
+    resolveTemplate,
+    source: machineSource(new Templates({ hypervisor, image, isolation, stateDirectory }), hypervisor, image, isolation),
   })
+}
+
+/** Where the pool's machines come from: stored templates, and clones and boots through the hypervisor. */
+function machineSource(templates: Templates, hypervisor: Hypervisor, image: GuestImage, isolation: Isolation): MachineSource {
+  return {
+    snapshot: (template, building) => templates.snapshot(template, building),
+    verify: (snapshot) => templates.verify(snapshot),
+    park: (snapshot, id, signal) => parkMachine(hypervisor, snapshot, id, { signal }),
+    boot: async (template, id, signal) => bootMachine(hypervisor, await planBoot(template, image, isolation, id), { signal }),
+  }
 }
 
 let defaultPool: Promise<Pool> | undefined

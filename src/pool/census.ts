@@ -1,6 +1,7 @@
-/** Counting who waits, boots and has a sandbox, by template and by tenant. */
+/** Counting what has happened, and who has what. */
 
-import { type PoolStats, Sample } from './stats.ts'
+import type { FailureReason } from './maker.ts'
+import { type PoolStats, Sample, type TemplateStats } from './stats.ts'
 
 interface TenantCount {
   assigned: number
@@ -11,58 +12,50 @@ interface TenantCount {
 /** What belongs to no tenant is counted under this name, which no tenant can have. */
 const nobody = ''
 
+/** Tenants that have nothing but refusals are remembered so many, the latest: whoever makes names up must not fill the memory. */
+const refusedTenantsMax = 1_000
+
+/** Failures that are lost makings; the rest was lost later. */
+const makings: ReadonlySet<FailureReason> = new Set<FailureReason>(['build', 'park', 'clone', 'boot', 'exercise'])
+
 export class Census {
-  #waiting = 0
-  #booting = 0
-  #assigned = 0
+  #hits = 0
   #misses = 0
   #bootFailures = 0
+  readonly #failures: Partial<Record<FailureReason, number>> = {}
   readonly #createMs = new Sample()
-  readonly #templates = new Map<string, { warm: number; booting: number; assigned: number }>()
+  readonly #firstExecMs = new Sample()
+  /** Sandboxes by template. */
+  readonly #assigned = new Map<string, number>()
   readonly #tenants = new Map<string, TenantCount>()
+  /** Tenants with nothing but refusals, the one refused last at the end. */
+  readonly #refused = new Set<string>()
 
-  /** A create stands in line; it then boots, and in the end leaves, served or not. */
-  waits(template: string, tenant: string | undefined): { boots: () => void; leaves: () => void } {
-    const byTemplate = this.#template(template)
-    const byTenant = this.#tenant(tenant)
-    let place: 'line' | 'boot' = 'line'
-    this.#waiting++
-    byTenant.waiting++
-    const leaveLine = (): void => {
-      this.#waiting--
-      byTenant.waiting--
-    }
-    return {
-      boots: () => {
-        leaveLine()
-        place = 'boot'
-        this.#booting++
-        byTemplate.booting++
-      },
-      leaves: () => {
-        if (place === 'line') leaveLine()
-        else {
-          this.#booting--
-          byTemplate.booting--
-        }
-        this.#forget(tenant)
-      },
+  /** A create is under way until the returned function is called. */
+  waits(tenant: string | undefined): () => void {
+    this.#tenant(tenant).waiting++
+    return () => {
+      this.#tenant(tenant).waiting--
+      this.#forget(tenant)
     }
   }
 
   /** A tenant has a sandbox, until the returned function is called. */
-  assigned(template: string, tenant: string | undefined, createMs: number): () => void {
-    const byTemplate = this.#template(template)
-    const byTenant = this.#tenant(tenant)
+  assigned(template: string, tenant: string | undefined, warm: boolean, createMs: number): () => void {
     this.#createMs.add(createMs)
-    this.#misses++
-    for (const count of [byTemplate, byTenant]) count.assigned++
-    this.#assigned++
+    if (warm) this.#hits++
+    else this.#misses++
+    this.#tenant(tenant).assigned++
+    this.#assigned.set(template, (this.#assigned.get(template) ?? 0) + 1)
     return () => {
-      for (const count of [byTemplate, byTenant]) count.assigned--
-      this.#assigned--
+      this.#tenant(tenant).assigned--
+      this.#assigned.set(template, (this.#assigned.get(template) ?? 1) - 1)
       this.#forget(tenant)
     }
+  }
+
+  firstExec(ms: number): void {
+    this.#firstExecMs.add(ms)
   }
 
   rejected(tenant: string | undefined): void {
@@ -70,46 +63,59 @@ export class Census {
     this.#forget(tenant)
   }
 
-  bootFailed(): void {
-    this.#bootFailures++
+  /** Returns whether it was a making. */
+  failed(reason: FailureReason): boolean {
+    this.#failures[reason] = (this.#failures[reason] ?? 0) + 1
+    if (makings.has(reason)) this.#bootFailures++
+    return makings.has(reason)
   }
 
-  stats(): PoolStats {
+  /** With what the supply has of each template. */
+  stats(supplied: ReadonlyMap<string, Omit<TemplateStats, 'assigned'>>): PoolStats {
+    const names = new Set([...supplied.keys(), ...this.#assigned.keys()])
+    const total: TemplateStats = { ...empty }
+    const byTemplate = [...names].map((name): [string, TemplateStats] => {
+      const one = { ...empty, ...supplied.get(name), assigned: this.#assigned.get(name) ?? 0 }
+      for (const key of Object.keys(total) as (keyof TemplateStats)[]) total[key] += one[key]
+      return [name, one]
+    })
     return {
-      warm: 0,
-      booting: this.#booting,
-      assigned: this.#assigned,
-      waiting: this.#waiting,
-      hits: 0,
+      ...total,
+      hits: this.#hits,
       misses: this.#misses,
       bootFailures: this.#bootFailures,
+      failures: { ...this.#failures },
       createMs: this.#createMs.quantiles(),
-      byTemplate: Object.fromEntries([...this.#templates].map(([name, count]) => [name, { ...count }])),
+      firstExecMs: this.#firstExecMs.quantiles(),
+      byTemplate: Object.fromEntries(byTemplate),
       byTenant: Object.fromEntries(
         [...this.#tenants].filter(([name]) => name !== nobody).map(([name, count]) => [name, { ...count }]),
       ),
     }
   }
 
-  #template(name: string): { warm: number; booting: number; assigned: number } {
-    return getOrAdd(this.#templates, name, () => ({ warm: 0, booting: 0, assigned: 0 }))
-  }
-
   #tenant(tenant: string | undefined): TenantCount {
-    return getOrAdd(this.#tenants, tenant ?? nobody, () => ({ assigned: 0, waiting: 0, rejected: 0 }))
+    const name = tenant ?? nobody
+    const known = this.#tenants.get(name)
+    if (known !== undefined) return known
+    const made = { assigned: 0, waiting: 0, rejected: 0 }
+    this.#tenants.set(name, made)
+    return made
   }
 
-  /** Tenants come and go for as long as the pool lives: one with nothing, and nothing refused, is not kept. */
+  /** Tenants come and go for as long as the pool lives: one with nothing, and nothing refused lately, is not kept. */
   #forget(tenant: string | undefined): void {
+    const name = tenant ?? nobody
     const { assigned, waiting, rejected } = this.#tenant(tenant)
-    if (assigned + waiting + rejected === 0) this.#tenants.delete(tenant ?? nobody)
+    this.#refused.delete(name)
+    if (assigned + waiting > 0) return
+    if (rejected === 0) this.#tenants.delete(name)
+    else this.#refused.add(name)
+    const [oldest] = this.#refused
+    if (this.#refused.size <= refusedTenantsMax || oldest === undefined) return
+    this.#refused.delete(oldest)
+    this.#tenants.delete(oldest)
   }
 }
 
-function getOrAdd<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  const found = map.get(key)
-  if (found !== undefined) return found
-  const made = make()
-  map.set(key, made)
-  return made
-}
+const empty: TemplateStats = { warm: 0, parked: 0, booting: 0, assigned: 0, waiting: 0 }

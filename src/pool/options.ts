@@ -4,7 +4,9 @@ import { z } from 'zod'
 import { abortSignal, assertValid, durationMs, environment, plainText, whole } from '../common/validate.ts'
 import { WarmcellError } from '../errors.ts'
 import type { Isolation } from '../hypervisor/index.ts'
-import type { Env, TemplateSpec } from '../template/index.ts'
+import type { Env, TemplateSpec, WarmTarget } from '../template/index.ts'
+import type { TargetBounds } from './target.ts'
+import type { TenantsOption } from './tenants.ts'
 
 export interface CreateSandboxOptions {
   /** Which template, by name. Default `base`. */
@@ -30,8 +32,18 @@ export interface CreateSandboxOptions {
 export interface PoolOptions {
   /** What can be created, by name. `base` always exists: the built-in root with every default, unless given here. */
   templates?: Record<string, TemplateSpec>
-  /** Hard caps for the whole pool. Default: three quarters of the memory that is available now, and 64 sandboxes a core. */
+  /** Hard caps for the whole pool, warm microVMs included. Default: three quarters of the memory that is available now, and 64 sandboxes a core. */
   budget?: { memoryMib?: number; sandboxes?: number }
+  /**
+   * What a create does when nothing of its template is warm. 'boot' (default) has one made for it, and waits in line where the budget has no room for one.
+   * 'wait' waits in line for what is made for stock anyway; at least one is made while somebody waits. 'fail' rejects with `POOL_EXHAUSTED` at once; of a
+   * template that keeps no warm stock one is made if there is room.
+   */
+  onExhausted?: 'boot' | 'wait' | 'fail'
+  /** How long a create may stand in line, in milliseconds; then it rejects with `POOL_EXHAUSTED`. Default: as long as it takes. */
+  acquireTimeoutMs?: number
+  /** Caps and weights by tenant; `default` applies to each one without an entry, and to creates without a tenant. Default: none, and all weigh the same. */
+  tenants?: TenantsOption
   /** Under the options of every `createSandbox`. */
   defaults?: Omit<CreateSandboxOptions, 'signal' | 'tenant'>
   /** Host directory for what outlives the process. Default `$XDG_STATE_HOME/warmcell`, `~/.local/state/warmcell`. */
@@ -62,11 +74,42 @@ const closeSchema = z.strictObject({
   mode: z.enum(['drain', 'destroy'], { error: "expected 'drain' or 'destroy'" }).optional(),
   timeoutMs: durationMs.optional(),
 })
+/** Far more than a host can have: what is above it is a mistake. */
+const warmMax = 100_000
+
+const warmCount = whole(0, warmMax, 'microVMs')
+const warmSchema = z.union(
+  [warmCount, z.strictObject({ min: warmCount, max: warmCount }).refine(({ min, max }) => min <= max, 'min is more than max')],
+  { error: `expected a whole number of microVMs from 0 to ${warmMax}, or { min, max } of such with min ≤ max` },
+)
+const readySchema = z.strictObject({
+  template: name.optional(),
+  count: warmCount.optional(),
+  signal: abortSignal.optional(),
+  timeoutMs: durationMs.optional(),
+})
+const updateSchema = z.strictObject({
+  signal: abortSignal.optional(),
+  timeoutMs: durationMs.optional(),
+  onEvent: z.custom((value) => typeof value === 'function', 'expected a function').optional(),
+})
+const tenantSchema = z.strictObject({
+  sandboxes: whole(0, 100_000, 'sandboxes').optional(),
+  createsPerMinute: whole(1, 100_000, 'creates').optional(),
+  weight: z
+    .number({ error: 'expected a number' })
+    .gt(0, 'expected a number above 0')
+    .max(1_000, 'expected a number up to 1,000')
+    .optional(),
+})
 const poolSchema = z.strictObject({
   templates: z.record(name, z.unknown()).optional(),
   budget: z
     .strictObject({ memoryMib: whole(1, 2 ** 31, 'MiB').optional(), sandboxes: whole(1, 100_000, 'sandboxes').optional() })
     .optional(),
+  onExhausted: z.enum(['boot', 'wait', 'fail'], { error: "expected 'boot', 'wait' or 'fail'" }).optional(),
+  acquireTimeoutMs: durationMs.optional(),
+  tenants: z.record(name, tenantSchema.optional()).optional(),
   defaults: z.strictObject(lateBound).optional(),
   stateDir: name.optional(),
   hypervisor: z.enum(['auto', 'qemu'], { error: "expected 'auto' or 'qemu'" }).optional(),
@@ -81,6 +124,22 @@ export function assertPoolOptions(options: PoolOptions): void {
 /** @throws `INVALID_ARGUMENT` */
 export function assertCloseOptions(options: unknown): void {
   assertValid(closeSchema, options, 'close')
+}
+
+/** @throws `INVALID_ARGUMENT` */
+export function assertReadyOptions(options: unknown): void {
+  assertValid(readySchema, options, 'ready')
+}
+
+/** @throws `INVALID_ARGUMENT` */
+export function assertUpdateOptions(options: unknown): void {
+  assertValid(updateSchema, options, 'updateTemplate')
+}
+
+/** @throws `INVALID_ARGUMENT` */
+export function boundsOf(warm: WarmTarget): TargetBounds {
+  assertValid(warmSchema, warm, 'resize')
+  return typeof warm === 'number' ? { min: warm, max: warm } : { min: warm.min, max: warm.max }
 }
 
 /** @throws `INVALID_ARGUMENT` */

@@ -1,99 +1,107 @@
-/** Who gets a sandbox, and when. */
+/** Who gets a sandbox, and when: the pool as its users see it. */
 
-import { randomBytes } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
-import PQueue from 'p-queue'
 import { definedOnly } from '../common/defined.ts'
 import { Emitter } from '../common/emitter.ts'
-import { guestPath } from '../common/guest-path.ts'
 import { linkedSignal } from '../common/linked-signal.ts'
 import { startTimer } from '../common/timer.ts'
-import { attributed, WarmcellError } from '../errors.ts'
+import { WarmcellError } from '../errors.ts'
 import type { Isolation } from '../hypervisor/index.ts'
-import type { Machine } from '../machine/index.ts'
 import { type Sandbox, type SandboxInfo, TenantSandbox } from '../sandbox/index.ts'
-import type { Template } from '../template/index.ts'
-import { Budget, type BudgetLimits } from './budget.ts'
+import type { Template, TemplateInfo, TemplateSpec, WarmTarget } from '../template/index.ts'
+import { bind, writeFiles } from './binding.ts'
+import type { BudgetLimits } from './budget.ts'
 import { Census } from './census.ts'
 import type { Pool, PoolEvents } from './contract.ts'
-import { assertCloseOptions, assertCreateOptions, type CreateSandboxOptions } from './options.ts'
-import { PoolExhaustedError, type PoolStats } from './stats.ts'
+import type { FailureReason } from './maker.ts'
+import { Metrics } from './metrics.ts'
+import { Offerings, type ReadyOptions, type UpdateOptions } from './offerings.ts'
+import {
+  assertCloseOptions,
+  assertCreateOptions,
+  assertReadyOptions,
+  assertUpdateOptions,
+  boundsOf,
+  type CreateSandboxOptions,
+} from './options.ts'
+import type { Shelf } from './shelf.ts'
+import type { MachineSource } from './source.ts'
+import { PoolExhaustedError, type PoolStats, type TemplateStats } from './stats.ts'
+import { Supply } from './supply.ts'
+import { TenantLimitError, Tenants, type TenantsOption } from './tenants.ts'
 
 /** What a pool is made of. */
 export interface PoolParts {
   readonly templates: ReadonlyMap<string, Template>
+  /** Checks a spec and fills in its defaults. @throws `INVALID_ARGUMENT` */
+  readonly resolveTemplate: (name: string, spec: TemplateSpec) => Template
+  readonly source: MachineSource
   readonly budget: BudgetLimits
   readonly isolation: Isolation
   readonly defaults: Omit<CreateSandboxOptions, 'signal' | 'tenant'>
-  /** How many microVMs boot at once. */
-  readonly bootsAtOnceMax: number
-  /** Makes a machine of a template, by whatever way there is. */
-  readonly makeMachine: (template: Template, id: string, signal: AbortSignal) => Promise<Machine>
+  readonly tenants: TenantsOption
+  readonly onExhausted: 'boot' | 'wait' | 'fail'
+  readonly acquireTimeoutMs?: number | undefined
+  /** How many microVMs are made at once. */
+  readonly makingsAtOnceMax: number
 }
-
-/** What a microVM takes beside its guest's memory, in MiB: the hypervisor itself, its translation buffer, its caches. */
-const hypervisorMemoryMib = 64
-
-/** The mode of files written at creation. */
-const fileMode = 0o644
 
 export class MachinePool extends Emitter<PoolEvents> implements Pool {
   readonly #parts: PoolParts
-  readonly #budget: Budget
-  readonly #boots: PQueue
+  readonly #supply: Supply
+  readonly #offerings: Offerings
+  readonly #tenants: Tenants
   readonly #sandboxes = new Map<string, TenantSandbox>()
   readonly #census = new Census()
+  readonly #metrics: Metrics
   readonly #closing = new AbortController()
-  /** Creates that have not settled: what they have made so far is in no other list. */
-  readonly #creates = new Set<Promise<unknown>>()
+  /** Calls that have not settled: what they have taken so far is in no other list. */
+  readonly #calls = new Set<Promise<unknown>>()
   #closed: Promise<void> | undefined
   #accepting = true
 
   constructor(parts: PoolParts) {
     super()
     this.#parts = parts
-    this.#budget = new Budget(parts.budget)
-    this.#boots = new PQueue({ concurrency: parts.bootsAtOnceMax })
-    // Every create under way listens to it: many are no leak.
+    this.#tenants = new Tenants(parts.tenants)
+    this.#supply = new Supply(
+      {
+        source: parts.source,
+        budget: parts.budget,
+        mode: parts.onExhausted,
+        makingsAtOnceMax: parts.makingsAtOnceMax,
+        acquireTimeoutMs: parts.acquireTimeoutMs,
+        onFailure: (template, reason, error) => this.#failed(template, reason, error),
+        onWarm: (template, ms) => this.announce('warm', { template, ms }),
+        onExhausted: () => this.announce('exhausted', { waiting: this.#waiting() }),
+        exhausted: (cause, why, tenant) => this.#exhausted(cause, why, tenant),
+      },
+      this.#closing.signal,
+    )
+    this.#offerings = new Offerings(this.#supply, parts.templates, parts.resolveTemplate)
+    this.#metrics = new Metrics(() => ({ stats: this.stats(), budget: this.#supply.budget }))
+    // Every call under way listens to it: many are no leak.
     setMaxListeners(0, this.#closing.signal)
+    this.#supply.pump()
   }
 
   async createSandbox(given: CreateSandboxOptions = {}): Promise<Sandbox> {
     const startedAt = performance.now()
     assertCreateOptions(given)
-    if (!this.#accepting) throw closedError()
+    this.#assertAccepting()
     given.signal?.throwIfAborted()
     const options = withDefaults(this.#parts.defaults, given)
-    const template = this.#template(options.template ?? 'base')
-    const reservation = this.#reserve(template, options.tenant)
-    const creating = this.#create(template, options, reservation, startedAt)
-    this.#creates.add(creating)
+    const { tenant } = options
+    const shelf = this.#offerings.shelfOf(options.template ?? 'base', tenant, 'createSandbox')
+    const leave = this.#admit(tenant)
+    const settle = this.#census.waits(tenant)
     try {
-      return await creating
-    } finally {
-      this.#creates.delete(creating)
-    }
-  }
-
-  async #create(
-    template: Template,
-    options: CreateSandboxOptions,
-    reservation: { release: () => void },
-    startedAt: number,
-  ): Promise<Sandbox> {
-    const { signal, unlink } = linkedSignal([this.#closing.signal, options.signal])
-    try {
-      const machine = await this.#machine(template, options.tenant, signal)
-      const binding = this.#bind(template, options)
-      await this.#writeFiles(machine, binding, options.files, signal)
-      const sandbox = new TenantSandbox(machine, { ...binding, createMs: performance.now() - startedAt })
-      this.#register(sandbox, template, reservation.release)
-      return sandbox
+      return await this.#tracked(this.#create(shelf, options, leave, startedAt))
     } catch (error) {
-      reservation.release()
+      leave()
       throw error
     } finally {
-      unlink()
+      settle()
     }
   }
 
@@ -115,15 +123,48 @@ export class MachinePool extends Emitter<PoolEvents> implements Pool {
     return sandbox !== undefined
   }
 
+  async ready(options: ReadyOptions = {}): Promise<void> {
+    assertReadyOptions(options)
+    this.#assertAccepting()
+    await this.#offerings.ready(options)
+  }
+
+  async resize(template: string, warm: WarmTarget): Promise<void> {
+    const bounds = boundsOf(warm)
+    this.#assertAccepting()
+    await this.#tracked(this.#offerings.resize(template, bounds))
+  }
+
+  async updateTemplate(name: string, spec: TemplateSpec, options: UpdateOptions = {}): Promise<TemplateInfo> {
+    assertUpdateOptions(options)
+    this.#assertAccepting()
+    return this.#tracked(this.#offerings.update(name, spec, options))
+  }
+
   stats(): PoolStats {
-    return this.#census.stats()
+    const supplied = new Map<string, Omit<TemplateStats, 'assigned'>>()
+    for (const shelf of this.#supply.shelves.values()) {
+      const sum = supplied.get(shelf.name) ?? { warm: 0, parked: 0, booting: 0, waiting: 0 }
+      supplied.set(shelf.name, {
+        warm: sum.warm + shelf.warm,
+        parked: sum.parked + shelf.parked,
+        booting: sum.booting + shelf.makings.size,
+        waiting: sum.waiting + this.#supply.waiting(shelf.key),
+      })
+    }
+    return this.#census.stats(supplied)
+  }
+
+  metrics(): Promise<string> {
+    return this.#metrics.text()
   }
 
   async close(options: { mode?: 'drain' | 'destroy'; timeoutMs?: number } = {}): Promise<void> {
     assertCloseOptions(options)
     const { mode = 'destroy', timeoutMs } = options
     this.#accepting = false
-    if (mode === 'drain') {
+    if (mode === 'drain' && this.#closed === undefined) {
+      this.#supply.drain()
       await Promise.race([this.#drained(), ...(timeoutMs === undefined ? [] : [after(timeoutMs, this.#closing.signal)])])
     }
     this.#closed ??= this.#destroyAll()
@@ -134,106 +175,94 @@ export class MachinePool extends Emitter<PoolEvents> implements Pool {
     await this.close()
   }
 
-  #template(name: string): Template {
-    const template = this.#parts.templates.get(name)
-    if (template !== undefined) return template
-    const known = [...this.#parts.templates.keys()].join(', ')
-    throw new WarmcellError('INVALID_ARGUMENT', `createSandbox: there is no template '${name}'.`, {
-      hint: `This pool has: ${known}.`,
-    })
+  #assertAccepting(): void {
+    if (!this.#accepting) throw closedError()
   }
 
-  #reserve(template: Template, tenant: string | undefined): { release: () => void } {
-    const reservation = this.#budget.reserve(template.resources.memoryMib + hypervisorMemoryMib)
-    if ('release' in reservation) return reservation
-    this.#census.rejected(tenant)
-    const stats = this.stats()
-    this.announce('exhausted', { waiting: stats.waiting })
-    throw new PoolExhaustedError(`No room for another sandbox: ${reservation.refusal}.`, stats)
-  }
-
-  /** Boots in turn: more at once than the host has cores makes each slower and none sooner. */
-  async #machine(template: Template, tenant: string | undefined, signal: AbortSignal): Promise<Machine> {
-    const id = `wc-${randomBytes(6).toString('hex')}`
-    const arrived = this.#census.waits(template.name, tenant)
-    let making: Promise<Machine> | undefined
+  async #tracked<T>(call: Promise<T>): Promise<T> {
+    this.#calls.add(call)
     try {
-      return await this.#boots.add(
-        () => {
-          arrived.boots()
-          making = this.#parts.makeMachine(template, id, signal)
-          return making
-        },
-        { signal },
-      )
-    } catch (error) {
-      // The queue lets go of what is aborted at once; the caller hears of it when nothing is left.
-      await making?.then(
-        (late) => late.destroy(),
-        () => {},
-      )
-      if (WarmcellError.is(error) && error.code === 'BOOT_FAILED') {
-        this.#census.bootFailed()
-        this.announce('bootFailed', error)
-      }
-      signal.throwIfAborted()
-      throw error
+      return await call
     } finally {
-      arrived.leaves()
+      this.#calls.delete(call)
     }
   }
 
-  #bind(template: Template, options: CreateSandboxOptions) {
-    const { tenant, timeoutMs, idleTimeoutMs } = options
-    return {
-      ...(tenant !== undefined && { tenant }),
-      ...(timeoutMs !== undefined && { timeoutMs }),
-      ...(idleTimeoutMs !== undefined && { idleTimeoutMs }),
-      template: template.name,
-      origin: 'boot' as const,
-      isolation: this.#parts.isolation,
-      createdAt: new Date(),
-      metadata: { ...options.metadata },
-      env: { ...template.env, ...options.env },
-      user: options.user ?? template.user,
-      cwd: options.cwd ?? template.cwd,
-    }
-  }
-
-  async #writeFiles(
-    machine: Machine,
-    { user, cwd }: { user: string; cwd: string },
-    files: CreateSandboxOptions['files'] = {},
-    signal: AbortSignal,
-  ): Promise<void> {
+  /** @throws `TENANT_LIMIT` */
+  #admit(tenant: string | undefined): () => void {
     try {
-      for (const [path, content] of Object.entries(files)) {
-        const data = typeof content === 'string' ? Buffer.from(content) : content
-        await machine.connection.writeFile(guestPath(cwd, path), data, { mode: fileMode, user, signal })
-      }
-      signal.throwIfAborted()
+      return this.#tenants.enter(tenant)
     } catch (error) {
-      await machine.destroy()
-      throw attributed(error, machine.id)
+      if (error instanceof TenantLimitError) {
+        this.#census.rejected(tenant)
+        this.#metrics.rejected(error.refusal)
+      }
+      throw error
     }
   }
 
-  #register(sandbox: TenantSandbox, template: Template, release: () => void): void {
+  async #create(shelf: Shelf, options: CreateSandboxOptions, leave: () => void, startedAt: number): Promise<Sandbox> {
+    const { signal, unlink } = linkedSignal([this.#closing.signal, options.signal])
+    try {
+      const { tenant } = options
+      const supplied = await this.#supply.take(shelf, { tenant, weight: this.#tenants.weightOf(tenant), signal })
+      const { machine, origin } = supplied
+      const binding = bind(supplied, options, this.#parts.isolation)
+      try {
+        await writeFiles(machine, binding, options.files, signal)
+      } catch (error) {
+        if (WarmcellError.is(error) && error.code !== 'FILE') this.#failed(shelf.name, 'bind', error)
+        throw error
+      }
+      const onFirstExec = (ms: number): void => {
+        this.#census.firstExec(ms)
+        this.#metrics.firstExec(origin, ms)
+      }
+      const sandbox = new TenantSandbox(machine, { ...binding, createMs: performance.now() - startedAt, onFirstExec })
+      this.#register(sandbox, leave)
+      return sandbox
+    } finally {
+      unlink()
+    }
+  }
+
+  #register(sandbox: TenantSandbox, leave: () => void): void {
     const { id, tenant } = sandbox
     this.#sandboxes.set(id, sandbox)
     const created = sandbox.info()
-    const left = this.#census.assigned(template.name, tenant, created.createMs)
+    const warm = created.origin === 'warm'
+    const left = this.#census.assigned(created.template, tenant, warm, created.createMs)
     sandbox.once('destroyed', (reason) => {
       this.#sandboxes.delete(id)
-      release()
+      leave()
       left()
       this.announce('destroyed', sandbox.info(), reason)
     })
-    this.announce('miss', created)
+    this.#metrics.created(created)
+    this.announce(warm ? 'hit' : 'miss', created)
+  }
+
+  #failed(template: string, reason: FailureReason, error: WarmcellError | undefined): void {
+    const making = this.#census.failed(reason)
+    this.#metrics.failed(template, reason)
+    if (making && error !== undefined) this.announce('bootFailed', error)
+  }
+
+  #exhausted(cause: 'exhausted' | 'deadline', why: string, tenant: string | undefined): PoolExhaustedError {
+    this.#census.rejected(tenant)
+    this.#metrics.rejected(cause)
+    if (cause === 'exhausted') this.announce('exhausted', { waiting: this.#waiting() })
+    return new PoolExhaustedError(`No room for another sandbox: ${why}.`, this.stats())
+  }
+
+  #waiting(): number {
+    let waiting = 0
+    for (const key of this.#supply.shelves.keys()) waiting += this.#supply.waiting(key)
+    return waiting
   }
 
   async #drained(): Promise<void> {
-    await Promise.allSettled(this.#creates)
+    await Promise.allSettled(this.#calls)
     await Promise.all(
       [...this.#sandboxes.values()].map((sandbox) => new Promise<void>((resolve) => sandbox.once('destroyed', () => resolve()))),
     )
@@ -241,8 +270,9 @@ export class MachinePool extends Emitter<PoolEvents> implements Pool {
 
   async #destroyAll(): Promise<void> {
     this.#closing.abort(closedError())
-    await Promise.allSettled(this.#creates)
+    await Promise.all([this.#supply.close(), Promise.allSettled(this.#calls)])
     await Promise.all([...this.#sandboxes.values()].map((sandbox) => sandbox.end('pool-closed')))
+    await this.#supply.settled()
   }
 }
 

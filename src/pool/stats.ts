@@ -1,6 +1,7 @@
 /** How a pool is doing: its numbers, and the errors that carry them. */
 
 import { WarmcellError } from '../errors.ts'
+import type { FailureReason } from './maker.ts'
 
 export interface Quantiles {
   /** How many there have been in all; the quantiles are of the last 1,024. */
@@ -10,30 +11,44 @@ export interface Quantiles {
   p99: number
 }
 
-export interface PoolStats {
-  /** Ready and waiting for a tenant. Always 0 until templates are snapshotted. */
+/** What the pool has of one template. */
+export interface TemplateStats {
+  /** Ready and waiting for a tenant. */
   warm: number
+  /** Processes that wait to become a clone. */
+  parked: number
+  /** MicroVMs in the making. */
   booting: number
   /** Given to a tenant and not yet destroyed. */
   assigned: number
-  /** Creates in line for their boot. */
+  /** Creates in line. */
   waiting: number
+}
+
+export interface PoolStats extends TemplateStats {
   /** Creates served from warm stock, and those that were not. */
   hits: number
   misses: number
+  /** Makings that failed, of microVMs and of templates. */
   bootFailures: number
+  /** What was lost, by the step at which it was: docs/pool.md names them. */
+  failures: Partial<Record<FailureReason, number>>
   /** From the call to the sandbox, in milliseconds. */
   createMs: Quantiles
-  byTemplate: Record<string, { warm: number; booting: number; assigned: number }>
+  /** A sandbox's first exec, from the call to its result, in milliseconds. */
+  firstExecMs: Quantiles
+  byTemplate: Record<string, TemplateStats>
   byTenant: Record<string, { assigned: number; waiting: number; rejected: number }>
 }
 
-/** The budget of the pool has no room for another sandbox. */
+/** There is no microVM for a create: nothing is warm, or the budget has no room, and it would not or could not wait longer. */
 export class PoolExhaustedError extends WarmcellError {
   readonly stats: PoolStats
 
   constructor(message: string, stats: PoolStats) {
-    super('POOL_EXHAUSTED', message, { hint: 'Destroy sandboxes that are done, try again later, or raise the budget.' })
+    super('POOL_EXHAUSTED', message, {
+      hint: 'Destroy sandboxes that are done, try again later, or raise the budget or the warm target.',
+    })
     this.stats = stats
   }
 }

@@ -2,5 +2,5 @@ export type { OutputChunk, Process, Sandbox, SandboxEvents, SandboxInfo, Sandbox
 export type { Command, ExecOptions, SpawnOptions } from './options.ts'
 export type { OutputStream } from './output.ts'
 export { CommandExitError, type ExecResult } from './result.ts'
-export { TenantSandbox } from './sandbox.ts'
+export { type SandboxBinding, TenantSandbox } from './sandbox.ts'
 export type { SignalName } from './signals.ts'

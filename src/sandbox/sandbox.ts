@@ -27,6 +27,8 @@ export interface SandboxBinding extends LifetimeOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly user: string
   readonly cwd: string
+  /** Told how long the first exec took, from call to result, in milliseconds. */
+  readonly onFirstExec?: (ms: number) => void
 }
 
 type State =
@@ -46,6 +48,7 @@ export class TenantSandbox extends Emitter<SandboxEvents> implements Sandbox {
   readonly #lifetime: Lifetime
   #state: State = { name: 'running' }
   #processes = 0
+  #execs = 0
 
   constructor(machine: Machine, binding: SandboxBinding) {
     super()
@@ -64,10 +67,14 @@ export class TenantSandbox extends Emitter<SandboxEvents> implements Sandbox {
   async exec(command: Command, options: ExecOptions = {}): Promise<ExecResult> {
     assertValid(commandSchema, command, 'exec')
     assertValid(execSchema, options, 'exec')
+    const startedAt = performance.now()
+    const first = this.#execs++ === 0
     const stdin = options.stdin === undefined ? 'closed' : 'pipe'
     const text = textCallbacks(options)
     const process = await this.#start(command, { ...options, stdin }, text?.onOutput)
-    return runToEnd(process, describe(command), options, this.id, text)
+    const result = await runToEnd(process, describe(command), options, this.id, text)
+    if (first) this.#binding.onFirstExec?.(performance.now() - startedAt)
+    return result
   }
 
   async spawn(command: Command, options: SpawnOptions = {}): Promise<Process> {

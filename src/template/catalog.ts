@@ -17,7 +17,7 @@ export interface OpenTemplatesOptions {
 export interface TemplateInfo {
   /** The name it was first built under; a template with an equal spec uses the same. */
   name: string
-  /** Of everything it depends on, in hex. */
+  /** Of everything it depends on, in hex; empty where there is no common snapshot (`sharing` other than 'global'). */
   digest: string
   /** What its files take on the host. */
   sizeBytes: number

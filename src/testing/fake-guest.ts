@@ -20,6 +20,9 @@ export interface FakeIdentity {
   readonly generationId: bigint
 }
 
+/** What a host asks of a guest: to load its snapshot, or what the message of that name does (protocol/protocol.md). */
+export type FakeStep = 'load' | 'Hello' | 'Start' | 'Attach' | 'WriteFile' | 'SetClock' | 'Quiesce'
+
 type Message<T extends HostMessage['type']> = Extract<HostMessage, { type: T }>
 
 /**
@@ -39,14 +42,24 @@ export class FakeGuest {
   readonly #processes = new Map<number, Promise<GuestProcess | undefined>>()
   readonly #announcing = new Map<number, (process: GuestProcess | undefined) => void>()
   readonly #life = new AbortController()
+  readonly #onStep: ((guest: FakeGuest, step: FakeStep) => void) | undefined
+  #hung = false
+  #paused = false
+  #held = false
   #identity: FakeIdentity | undefined
   #console = ''
   #pids = 0
   readonly #ended: Deferred<VmEnd> = deferred()
 
   /** @internal */
-  constructor(id: string, pipe: Duplex, programs: ReadonlyMap<string, FakeProgram>) {
+  constructor(
+    id: string,
+    pipe: Duplex,
+    programs: ReadonlyMap<string, FakeProgram>,
+    onStep?: (guest: FakeGuest, step: FakeStep) => void,
+  ) {
     this.id = id
+    this.#onStep = onStep
     this.#pipe = pipe
     this.ended = this.#ended.promise
     this.#session = new MuxSession(pipe, { role: 'server', onStream: (stream) => void this.#serve(stream) })
@@ -89,14 +102,30 @@ export class FakeGuest {
 
   /** It neither reads nor answers from here on, and does not end. */
   hang(): void {
-    this.#pipe.cork()
-    this.#pipe.pause()
+    this.#hung = true
+    this.#hold()
   }
 
   /** It goes on after `hang`. */
   resume(): void {
-    this.#pipe.uncork()
-    this.#pipe.resume()
+    this.#hung = false
+    this.#hold()
+  }
+
+  /** Whether its host has stopped it, as it does with one that waits for a tenant. */
+  get paused(): boolean {
+    return this.#paused
+  }
+
+  /** @internal */
+  pause(paused: boolean): void {
+    this.#paused = paused
+    this.#hold()
+  }
+
+  /** @internal */
+  step(step: FakeStep): void {
+    this.#onStep?.(this, step)
   }
 
   /** Bytes onto the pipe that no agent would send. */
@@ -113,9 +142,24 @@ export class FakeGuest {
     setImmediate(() => this.#ended.resolve(end))
   }
 
+  #hold(): void {
+    const held = this.#hung || this.#paused
+    if (held === this.#held) return
+    this.#held = held
+    if (held) {
+      this.#pipe.cork()
+      this.#pipe.pause()
+    } else {
+      this.#pipe.uncork()
+      this.#pipe.resume()
+    }
+  }
+
   async #serve(stream: Duplex): Promise<void> {
     try {
       const message = await readMessage(stream, 'guest')
+      if (isStep(message.type)) this.step(message.type)
+      if (!this.alive) return
       if (message.type === 'Hello') this.#greet(stream, message)
       else if (this.#identity === undefined) refuse(stream, 'EACCES', 'hello', 'the handshake has not been made')
       else if (message.type === 'Start') this.#start(stream as Duplex & { id: number }, message)
@@ -180,6 +224,12 @@ export class FakeGuest {
     this.#announcing.get(id)?.(process)
     this.#announcing.delete(id)
   }
+}
+
+const steps: ReadonlySet<string> = new Set<FakeStep>(['Hello', 'Start', 'Attach', 'WriteFile', 'SetClock', 'Quiesce'])
+
+function isStep(type: string): type is FakeStep {
+  return steps.has(type)
 }
 
 function refuse(stream: Duplex, errno: string, step: string, message: string): void {

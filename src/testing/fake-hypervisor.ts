@@ -3,7 +3,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { WarmcellError } from '../errors.ts'
 import type { Hypervisor, ParkedVm, Vm, VmSnapshot, VmSpec } from '../hypervisor/index.ts'
-import { FakeGuest } from './fake-guest.ts'
+import { FakeGuest, type FakeStep } from './fake-guest.ts'
 import { pipePair } from './pipe.ts'
 import type { FakeProgram } from './program.ts'
 
@@ -14,13 +14,19 @@ export class FakeHypervisor implements Hypervisor {
   readonly name = 'fake hypervisor'
   readonly #programs: ReadonlyMap<string, FakeProgram>
   readonly #onGuestStart: ((guest: FakeGuest) => void) | undefined
+  readonly #onGuestStep: ((guest: FakeGuest, step: FakeStep) => void) | undefined
   readonly #guests = new Set<FakeGuest>()
   #started = 0
   #booted = 0
 
-  constructor(programs: ReadonlyMap<string, FakeProgram>, onGuestStart?: (guest: FakeGuest) => void) {
+  constructor(
+    programs: ReadonlyMap<string, FakeProgram>,
+    onGuestStart?: (guest: FakeGuest) => void,
+    onGuestStep?: (guest: FakeGuest, step: FakeStep) => void,
+  ) {
     this.#programs = programs
     this.#onGuestStart = onGuestStart
+    this.#onGuestStep = onGuestStep
   }
 
   /** Those that have not ended, oldest first. */
@@ -51,6 +57,7 @@ export class FakeHypervisor implements Hypervisor {
   }
 
   async #load(vm: Vm & { guest: FakeGuest }, snapshot: VmSnapshot): Promise<Vm> {
+    vm.guest.step('load')
     try {
       const state = JSON.parse(await readFile(snapshot.hostStatePath, 'utf8')) as FakeState
       for (const [path, data] of Object.entries(state)) vm.guest.files.set(path, Buffer.from(data, 'base64'))
@@ -64,7 +71,7 @@ export class FakeHypervisor implements Hypervisor {
     const [agentPipe, guestPipe] = pipePair()
     // The reader hears of a hang-up by the pipe's end; unheard, the error that comes with it must not end this process.
     for (const end of [agentPipe, guestPipe]) end.on('error', () => {})
-    const guest = new FakeGuest(id, guestPipe, this.#programs)
+    const guest = new FakeGuest(id, guestPipe, this.#programs, this.#onGuestStep)
     this.#started++
     this.#guests.add(guest)
     void guest.ended.then(() => {
@@ -79,8 +86,8 @@ export class FakeHypervisor implements Hypervisor {
       ended: guest.ended,
       consoleTail: () => guest.consoleText,
       logTail: () => '',
-      pause: () => guest.hang(),
-      resume: () => guest.resume(),
+      pause: () => guest.pause(true),
+      resume: () => guest.pause(false),
       save: async (hostStatePath) => {
         const state = Object.fromEntries([...guest.files].map(([path, data]) => [path, Buffer.from(data).toString('base64')]))
         await writeFile(hostStatePath, JSON.stringify(state), { flag: 'wx' })

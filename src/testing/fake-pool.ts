@@ -1,32 +1,41 @@
 /** A pool for tests: everything in it is real but the microVMs. */
 
-import { bootMachine } from '../machine/index.ts'
+import { definedOnly } from '../common/defined.ts'
 import { assertPoolOptions, MachinePool, type Pool, type PoolOptions } from '../pool/index.ts'
-import { resolveTemplates } from '../template/index.ts'
-import type { FakeGuest } from './fake-guest.ts'
+import { resolveTemplate, type Template, type TemplateSpec } from '../template/index.ts'
+import type { FakeGuest, FakeStep } from './fake-guest.ts'
 import { FakeHypervisor } from './fake-hypervisor.ts'
+import { FakeSource } from './fake-source.ts'
 import type { FakeProgram } from './program.ts'
 import { builtinPrograms } from './programs.ts'
 
-export interface FakePoolOptions extends Pick<PoolOptions, 'templates' | 'budget' | 'defaults'> {
+type PoolPart = 'templates' | 'budget' | 'defaults' | 'onExhausted' | 'acquireTimeoutMs' | 'tenants'
+
+export interface FakePoolOptions extends Pick<PoolOptions, PoolPart> {
   /** Programs of every guest, by name, beside and over the built-in cat, echo, env, false, pwd, sh, sleep, true, whoami. */
   programs?: Record<string, FakeProgram>
-  /** Called with each guest before its host greets it: the place to let a boot fail. */
+  /** Called with each guest before its host greets it: the place to let a boot fail. Not called for those that templates are built from. */
   onGuestStart?: (guest: FakeGuest) => void
-  /** How many guests boot at once. Default 4. */
-  bootsAtOnceMax?: number
-  /** How long a guest may take to its first answer, in milliseconds. Default as with real ones: 60,000. */
+  /** Called before a guest does what its host asks of it: the place to let it crash or hang just there. */
+  onGuestStep?: (guest: FakeGuest, step: FakeStep) => void
+  /** Called with each guest that a template is going to be built from. */
+  onTemplateStart?: (guest: FakeGuest) => void
+  /** How many guests are made at once. Default 4. */
+  makingsAtOnceMax?: number
+  /** How long a guest may take to its first answer when it boots, in milliseconds. Default as with real ones: 60,000. */
   bootDeadlineMs?: number
 }
 
 /** A `Pool` that also shows its guests. */
 export interface FakePool extends Pool {
-  /** The guests that have not ended, oldest first. */
+  /** The guests that have not ended, oldest first: those of sandboxes, and those in stock and in the making. */
   readonly guests: readonly FakeGuest[]
   /** How many have been started in all. */
   readonly guestsStarted: number
   /** The guest of a sandbox. @throws when it has ended. */
   guestOf(sandbox: { readonly id: string }): FakeGuest
+  /** What was built so far cannot be cloned any more, as if its files had been damaged: the pool has to notice, and to build it anew. */
+  damageTemplates(): void
 }
 
 /** Far more than a test takes: only a budget that is asked for limits. */
@@ -52,40 +61,51 @@ const budgetDefault = { memoryMib: 2 ** 31, sandboxes: 100_000 } as const
  * ```
  */
 export function createFakePool(options: FakePoolOptions = {}): FakePool {
-  const { templates = {}, budget, defaults = {}, programs = {}, onGuestStart, bootsAtOnceMax = 4, bootDeadlineMs } = options
-  assertPoolOptions({ templates, defaults, ...(budget && { budget }) })
-  const hypervisor = new FakeHypervisor(new Map(Object.entries({ ...builtinPrograms, ...programs })), onGuestStart)
-  return new HypervisorPool(hypervisor, {
-    templates: resolveTemplates(templates),
+  const { templates = {}, budget, defaults = {}, programs = {}, makingsAtOnceMax = 4, bootDeadlineMs } = options
+  const { onExhausted = 'boot', acquireTimeoutMs, tenants = {}, onGuestStart, onGuestStep, onTemplateStart } = options
+  const given = { templates, defaults, onExhausted, tenants, acquireTimeoutMs, ...(budget && { budget }) }
+  assertPoolOptions(definedOnly(given))
+  const inGuests = new Map(Object.entries({ ...builtinPrograms, ...programs }))
+  const hypervisor = new FakeHypervisor(inGuests, onGuestStart, onGuestStep)
+  const source = new FakeSource(new FakeHypervisor(inGuests, onTemplateStart), hypervisor, bootDeadlineMs)
+  return new HypervisorPool(hypervisor, source, {
+    templates: new Map(Object.entries({ base: {}, ...templates }).map(([name, spec]) => [name, resolve(name, spec)])),
+    resolveTemplate: resolve,
+    source,
     budget: { ...budgetDefault, ...budget },
     isolation: 'emulated',
     defaults,
-    bootsAtOnceMax,
-    makeMachine: ({ resources }, id, signal) =>
-      bootMachine(
-        hypervisor,
-        {
-          id,
-          isolation: 'emulated',
-          acpi: true,
-          vcpus: resources.vcpus,
-          memoryMib: resources.memoryMib,
-          hostKernelPath: '/dev/null',
-          hostInitramfsPath: '/dev/null',
-          hostRootPath: '/dev/null',
-          kernelArguments: [],
-        },
-        { signal, ...(bootDeadlineMs !== undefined && { deadlineMs: bootDeadlineMs }) },
-      ),
+    onExhausted,
+    acquireTimeoutMs,
+    tenants,
+    makingsAtOnceMax,
   })
+}
+
+/** TEMPORARY, until `resolveTemplate` itself takes every field of a spec: then it is used as it is. */
+function resolve(name: string, spec: TemplateSpec): Template {
+  const { warm = 0, sharing = 'global', setup = [], start, ready, ...rest } = spec
+  const bounds = typeof warm === 'number' ? { min: warm, max: warm } : warm
+  return { ...resolveTemplate(name, rest), warm: bounds, sharing, setup, start, ready }
 }
 
 class HypervisorPool extends MachinePool implements FakePool {
   readonly #hypervisor: FakeHypervisor
+  readonly #source: FakeSource
 
-  constructor(hypervisor: FakeHypervisor, parts: ConstructorParameters<typeof MachinePool>[0]) {
+  constructor(hypervisor: FakeHypervisor, source: FakeSource, parts: ConstructorParameters<typeof MachinePool>[0]) {
     super(parts)
     this.#hypervisor = hypervisor
+    this.#source = source
+  }
+
+  override async close(options?: Parameters<Pool['close']>[0]): Promise<void> {
+    await super.close(options)
+    await this.#source.close()
+  }
+
+  damageTemplates(): void {
+    this.#source.damage()
   }
 
   get guests(): readonly FakeGuest[] {

@@ -22,24 +22,27 @@ test('an abort during the boot leaves nothing, when the call rejects', async () 
   expect(pool.stats()).toMatchObject({ ...nothing, bootFailures: 0 })
 })
 
-test('an abort in the line for a boot takes nobody else with it', async () => {
+test('an abort in line takes nobody else with it', async () => {
   const guests: FakeGuest[] = []
   await using pool = createFakePool({
-    bootsAtOnceMax: 1,
+    makingsAtOnceMax: 1,
     onGuestStart: (guest) => (guests.push(guest) === 1 ? guest.hang() : undefined),
   })
   const [first, second] = [new AbortController(), new AbortController()]
   const one = pool.createSandbox({ signal: first.signal })
   const two = pool.createSandbox({ signal: second.signal })
   const three = pool.createSandbox()
-  await expect.poll(() => pool.stats()).toMatchObject({ waiting: 2, booting: 1 })
+  await expect.poll(() => pool.stats()).toMatchObject({ waiting: 3, booting: 1 })
   second.abort('two')
   await expect(two).rejects.toBe('two')
-  expect(pool.stats()).toMatchObject({ waiting: 1, booting: 1 })
+  expect(pool.stats()).toMatchObject({ waiting: 2, booting: 1 })
   first.abort('one')
   await expect(one).rejects.toBe('one')
+  // What was being made is for whoever is next, not for the one who left.
+  expect(pool.stats()).toMatchObject({ waiting: 1, booting: 1 })
+  guests[0]?.resume()
   expect((await three).state).toBe('running')
-  expect(pool.guestsStarted).toBe(2)
+  expect(pool.guestsStarted).toBe(1)
 })
 
 test('an abort while files are written leaves nothing', async () => {
@@ -78,7 +81,7 @@ test('closing ends every sandbox, and every later call says so', async () => {
 })
 
 test('closing during creates rejects them with POOL_CLOSED and resolves when nothing is left', async () => {
-  const pool = createFakePool({ bootsAtOnceMax: 2, onGuestStart: hang })
+  const pool = createFakePool({ makingsAtOnceMax: 2, onGuestStart: hang })
   const creates = Array.from({ length: 5 }, () => pool.createSandbox().catch((error) => error))
   await expect.poll(() => pool.stats().booting).toBe(2)
   await pool.close()
@@ -99,7 +102,7 @@ test('closing while files are written waits until that microVM is gone', async (
 })
 
 test('drain takes nothing new, serves who is in line, and waits for who is out', async () => {
-  const pool = createFakePool({ bootsAtOnceMax: 1 })
+  const pool = createFakePool({ makingsAtOnceMax: 1 })
   const out = await pool.createSandbox()
   const inLine = pool.createSandbox()
   let closed = false

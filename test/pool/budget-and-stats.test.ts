@@ -4,8 +4,8 @@ import { Budget } from '../../src/pool/budget.ts'
 import { Sample } from '../../src/pool/stats.ts'
 import { createFakePool } from '../../src/testing/index.ts'
 
-test('a budget that is used up refuses with its stats, before anything is started', async () => {
-  await using pool = createFakePool({ budget: { sandboxes: 2 } })
+test("with onExhausted 'fail', a budget that is used up refuses with its stats, before anything is started", async () => {
+  await using pool = createFakePool({ budget: { sandboxes: 2 }, onExhausted: 'fail' })
   const waitings: number[] = []
   pool.on('exhausted', ({ waiting }) => void waitings.push(waiting))
   const first = await pool.createSandbox({ tenant: 'a' })
@@ -25,7 +25,7 @@ test('a budget that is used up refuses with its stats, before anything is starte
 })
 
 test('memory is counted with what the hypervisor takes, and given back however a sandbox ends', async () => {
-  await using pool = createFakePool({ budget: { memoryMib: 256 + 64 } })
+  await using pool = createFakePool({ budget: { memoryMib: 256 + 64 }, onExhausted: 'fail' })
   for (const end of ['destroy', 'crash', 'timeout'] as const) {
     const sandbox = await pool.createSandbox(end === 'timeout' ? { timeoutMs: 20 } : {})
     await expect(pool.createSandbox()).rejects.toThrow('320 of 320 MiB of the budget are in use and this one may take 320')
@@ -36,28 +36,33 @@ test('memory is counted with what the hypervisor takes, and given back however a
   }
 })
 
-test('a boot that fails gives its room back, and is counted and told', async () => {
+test('a making that fails gives its room back, is counted and told, and the create hears of the second one in a row', async () => {
   let failing = true
   await using pool = createFakePool({ budget: { sandboxes: 1 }, onGuestStart: (guest) => (failing ? guest.crash() : undefined) })
   const failures: WarmcellError[] = []
   pool.on('bootFailed', (error) => void failures.push(error))
   const failure = await pool.createSandbox().catch((error) => error)
   expect(failure).toMatchObject({ code: 'BOOT_FAILED' })
-  expect(failures).toEqual([failure])
-  expect(pool.stats()).toMatchObject({ bootFailures: 1, booting: 0, waiting: 0, assigned: 0, misses: 0 })
+  expect(failures).toEqual([expect.objectContaining({ code: 'BOOT_FAILED' }), failure])
+  const nothing = { booting: 0, waiting: 0, assigned: 0, misses: 0 }
+  expect(pool.stats()).toMatchObject({ ...nothing, bootFailures: 2, failures: { clone: 2 } })
   failing = false
   expect((await pool.createSandbox()).state).toBe('running')
 })
 
-test('a room is given back once', () => {
+test('a room is given back once, also one that was on its way out', () => {
   const budget = new Budget({ memoryMib: 100, sandboxes: 2 })
-  const first = budget.reserve(60)
-  if (!('release' in first)) throw new Error(first.refusal)
-  expect(budget.reserve(60)).toHaveProperty('refusal')
+  const cost = { memoryMib: 60, sandboxes: 1 }
+  const first = budget.take(cost)
+  expect(budget.shortage(cost)).toContain('60 of 100 MiB')
+  first.leaves()
+  expect([budget.fits(cost), budget.willFit(cost)]).toEqual([false, true])
   first.release()
   first.release()
-  expect(budget.reserve(100)).toHaveProperty('release')
-  expect(budget.reserve(1)).toHaveProperty('refusal')
+  first.leaves()
+  expect(budget.used).toEqual({ memoryMib: 0, sandboxes: 0 })
+  budget.take({ memoryMib: 100, sandboxes: 1 })
+  expect(budget.willFit({ memoryMib: 1, sandboxes: 1 })).toBe(false)
 })
 
 test('stats count by template and tenant, and forget tenants that are gone', async () => {

@@ -16,7 +16,7 @@ test('a sandbox is ready when it is handed over, and says what it is', async () 
     tenant: 'alice',
     template: 'small',
     state: 'running',
-    origin: 'boot',
+    origin: 'clone',
     isolation: 'emulated',
     metadata: { job: '7' },
   })

@@ -1,0 +1,53 @@
+/** What belongs to a tenant, bound to a microVM after it was taken. */
+
+import { guestPath } from '../common/guest-path.ts'
+import { attributed } from '../errors.ts'
+import type { Isolation } from '../hypervisor/index.ts'
+import type { Machine } from '../machine/index.ts'
+import type { SandboxBinding } from '../sandbox/index.ts'
+import type { CreateSandboxOptions } from './options.ts'
+import type { Supplied } from './queueing.ts'
+
+/** The mode of files written at creation. */
+const fileMode = 0o644
+
+/** The options of one create over its template's. */
+export function bind(
+  { origin, template }: Supplied,
+  options: CreateSandboxOptions,
+  isolation: Isolation,
+): Omit<SandboxBinding, 'createMs'> {
+  const { tenant, timeoutMs, idleTimeoutMs } = options
+  return {
+    ...(tenant !== undefined && { tenant }),
+    ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(idleTimeoutMs !== undefined && { idleTimeoutMs }),
+    template: template.name,
+    origin,
+    isolation,
+    createdAt: new Date(),
+    metadata: { ...options.metadata },
+    env: { ...template.env, ...options.env },
+    user: options.user ?? template.user,
+    cwd: options.cwd ?? template.cwd,
+  }
+}
+
+/** Writes the files of a create. @throws `FILE`, `GUEST_UNREACHABLE`, `PROTOCOL`, or the signal's reason; the machine is gone then. */
+export async function writeFiles(
+  machine: Machine,
+  { user, cwd }: { user: string; cwd: string },
+  files: CreateSandboxOptions['files'] = {},
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    for (const [path, content] of Object.entries(files)) {
+      const data = typeof content === 'string' ? Buffer.from(content) : content
+      await machine.connection.writeFile(guestPath(cwd, path), data, { mode: fileMode, user, signal })
+    }
+    signal.throwIfAborted()
+  } catch (error) {
+    await machine.destroy()
+    throw attributed(error, machine.id)
+  }
+}

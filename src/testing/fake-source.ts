@@ -1,0 +1,126 @@
+/** Where a fake pool's machines come from: templates that are really saved, and clones that are really loaded, over fake guests. */
+
+import { createHash } from 'node:crypto'
+import { rmSync, truncateSync } from 'node:fs'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { WarmcellError } from '../errors.ts'
+import type { VmSpec } from '../hypervisor/index.ts'
+import { bootMachine, type Machine, type ParkedMachine, parkMachine } from '../machine/index.ts'
+import type { MachineSource } from '../pool/index.ts'
+import type { BuildOptions, Snapshot, Template } from '../template/index.ts'
+import type { FakeHypervisor } from './fake-hypervisor.ts'
+
+/** The directories of pools that have not been closed: an ordinary exit leaves none. */
+const directories = new Set<string>()
+process.once('exit', () => {
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true })
+})
+
+export class FakeSource implements MachineSource {
+  readonly #builder: FakeHypervisor
+  readonly #hypervisor: FakeHypervisor
+  readonly #bootDeadlineMs: number | undefined
+  readonly #snapshots = new Map<string, Promise<Snapshot>>()
+  #directory: Promise<string> | undefined
+  readonly #states: string[] = []
+
+  /** Templates are built by a hypervisor of their own: its guests are nobody's. */
+  constructor(builder: FakeHypervisor, hypervisor: FakeHypervisor, bootDeadlineMs: number | undefined) {
+    this.#builder = builder
+    this.#hypervisor = hypervisor
+    this.#bootDeadlineMs = bootDeadlineMs
+  }
+
+  /** Once per template and tenant; a build that fails is tried again at the next call. */
+  snapshot(template: Template, options: BuildOptions): Promise<Snapshot> {
+    const { name, warm: _, ...content } = template
+    const digest = createHash('sha256')
+      .update(JSON.stringify([content, options.tenant]))
+      .digest('hex')
+    const known = this.#snapshots.get(digest)
+    if (known !== undefined) return known
+    const building = this.#build(template, digest, options).catch((error: unknown) => {
+      this.#snapshots.delete(digest)
+      throw error
+    })
+    this.#snapshots.set(digest, building)
+    return building
+  }
+
+  async verify(snapshot: Snapshot): Promise<void> {
+    try {
+      if ((await bytesOf(snapshot)) === snapshot.sizeBytes) return
+    } catch {
+      // Not there: not what it was.
+    }
+    this.#snapshots.delete(snapshot.digest)
+    throw new WarmcellError('TEMPLATE_CORRUPT', `The snapshot ${snapshot.digest.slice(0, 12)} is not what it was.`)
+  }
+
+  park(snapshot: Snapshot, id: string, signal: AbortSignal): Promise<ParkedMachine> {
+    return parkMachine(this.#hypervisor, snapshot, id, { signal })
+  }
+
+  boot(template: Template, id: string, signal: AbortSignal): Promise<Machine> {
+    return bootMachine(this.#hypervisor, specOf(template, id), { signal, ...this.#deadline() })
+  }
+
+  /** Truncates every state that was saved: none of it can be loaded. */
+  damage(): void {
+    for (const hostPath of this.#states) truncateSync(hostPath)
+  }
+
+  /** Removes what templates left on the disk of the host. */
+  async close(): Promise<void> {
+    const directory = await this.#directory
+    if (directory === undefined) return
+    await rm(directory, { recursive: true, force: true })
+    directories.delete(directory)
+  }
+
+  async #build(template: Template, digest: string, { signal, onEvent }: BuildOptions): Promise<Snapshot> {
+    signal?.throwIfAborted()
+    this.#directory ??= makeDirectory()
+    const hostPath = join(await this.#directory, String(this.#states.length + 1))
+    this.#states.push(`${hostPath}.state`)
+    const spec = { ...specOf(template, `wc-template-${this.#states.length}`), hostMemoryPath: `${hostPath}.memory` }
+    const calling = signal && { signal }
+    onEvent?.({ type: 'step', step: 'boot', detail: `booting '${template.name}'` })
+    const machine = await bootMachine(this.#builder, spec, { ...calling, ...this.#deadline(), template: true })
+    onEvent?.({ type: 'step', step: 'snapshot', detail: `saving '${template.name}'` })
+    await machine.save(`${hostPath}.state`, calling)
+    const snapshot = { ...spec, hostStatePath: `${hostPath}.state`, digest, sizeBytes: 0, createdAt: new Date() }
+    return { ...snapshot, sizeBytes: await bytesOf(snapshot) }
+  }
+
+  #deadline(): { deadlineMs?: number } {
+    return this.#bootDeadlineMs === undefined ? {} : { deadlineMs: this.#bootDeadlineMs }
+  }
+}
+
+async function makeDirectory(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'warmcell-fake-'))
+  directories.add(directory)
+  return directory
+}
+
+async function bytesOf({ hostMemoryPath, hostStatePath }: Snapshot): Promise<number> {
+  const files = await Promise.all([hostMemoryPath, hostStatePath].map((path) => stat(path)))
+  return files.reduce((sum, { size }) => sum + size, 0)
+}
+
+function specOf({ resources }: Template, id: string): VmSpec {
+  return {
+    id,
+    isolation: 'emulated',
+    acpi: true,
+    vcpus: resources.vcpus,
+    memoryMib: resources.memoryMib,
+    hostKernelPath: '/dev/null',
+    hostInitramfsPath: '/dev/null',
+    hostRootPath: '/dev/null',
+    kernelArguments: [],
+  }
+}
