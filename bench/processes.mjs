@@ -7,7 +7,7 @@ export function availableMib() {
   return Number(/^MemAvailable:\s+(\d+)/m.exec(readFileSync('/proc/meminfo', 'utf8'))[1]) / kibPerMib
 }
 
-/** Every process below this one that runs QEMU. */
+/** Every process below this one that runs QEMU, which may call itself anything: its command line is what tells. */
 export function qemuPids() {
   const childrenOf = new Map()
   for (const pid of readdirSync('/proc')
@@ -19,7 +19,7 @@ export function qemuPids() {
     childrenOf.set(parent, [...(childrenOf.get(parent) ?? []), pid])
   }
   const below = (pid) => (childrenOf.get(pid) ?? []).flatMap((child) => [child, ...below(child)])
-  return below(process.pid).filter((pid) => readOr(`/proc/${pid}/comm`).startsWith('qemu'))
+  return below(process.pid).filter((pid) => /qemu-system-/.test(readOr(`/proc/${pid}/cmdline`)))
 }
 
 export function isRunning(pid) {

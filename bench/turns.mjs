@@ -20,17 +20,19 @@ const turnDeadlineMs = 120_000
  * Every turn once per round, in rotating order.
  *
  * @param {Turn[]} turns
- * @param {{ rounds: number, units?: Record<string, string>, better?: Record<string, 'lower' | 'higher'> }} how Per measure; milliseconds and lower by default.
+ * @param {{ rounds: number, uncounted?: number, units?: Record<string, string>, better?: Record<string, 'lower' | 'higher'> }} how `uncounted`
+ *   rounds come first, in which caches fill and the code of this process gets compiled: failures count in them, times do not. The rest is per
+ *   measure: milliseconds, and lower is better, by default.
  */
-export async function takeTurns(turns, { rounds, units = {}, better = {} }) {
+export async function takeTurns(turns, { rounds, uncounted = 0, units = {}, better = {} }) {
   const books = new Map(turns.map((turn) => [turn, { values: {}, failures: [] }]))
-  for (let round = 0; round < rounds; round++) {
-    for (const turn of rotate(turns, round)) {
+  for (let round = -uncounted; round < rounds; round++) {
+    for (const turn of rotate(turns, round + uncounted)) {
       const book = books.get(turn)
       if (book.failures.length >= failuresMax || round % (turn.everyRounds ?? 1) !== 0) continue
       try {
         const sample = await withDeadline(turn.run(), turn.subject)
-        for (const [measure, value] of Object.entries(sample)) {
+        for (const [measure, value] of round < 0 ? [] : Object.entries(sample)) {
           book.values[measure] ??= []
           book.values[measure].push(value)
         }

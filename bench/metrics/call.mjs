@@ -21,7 +21,10 @@ export const call = {
           }),
         })
       }
-      const series = await takeTurns([...turns, ...runTurns(contenders.of('spawn'), plan)], { rounds: plan.shortRounds })
+      const series = await takeTurns([...turns, ...runTurns(contenders.of('spawn'), plan)], {
+        rounds: plan.shortRounds,
+        uncounted: 3,
+      })
       return { series }
     }),
 }

@@ -16,7 +16,7 @@ export const tail = {
   measure: ({ plan, flavours, contenders }) =>
     withPools(flavours, { warm: plan.burst }, async (pools) => {
       const turns = [...pools.map(warmTurn), ...runTurns(contenders.of('spawn'), plan)]
-      const idle = await takeTurns(turns, { rounds: plan.shortRounds })
+      const idle = await takeTurns(turns, { rounds: plan.shortRounds, uncounted: 3 })
       const busy = await besideBusyLoops(() => takeTurns(turns, { rounds: plan.quick ? plan.rounds : plan.shortRounds }))
       return { series: [...renamed(idle, 'idle'), ...renamed(busy, 'oversubscribed')] }
     }),

@@ -41,3 +41,13 @@ test('who is slow joins every nth round', async () => {
   const all = await takeTurns([{ subject: 'slow', everyRounds: 4, run: async () => ({ taken: 1 }) }], { rounds: 6 })
   expect(all[0].quantiles.count).toBe(2)
 })
+
+test('rounds that do not count leave no samples, but failures', async () => {
+  let turns = 0
+  const run = async () => {
+    if (turns++ === 0) throw new Error('not yet')
+    return { taken: turns }
+  }
+  const all = await takeTurns([{ subject: 'a', run }], { rounds: 2, uncounted: 2 })
+  expect(all).toMatchObject([{ quantiles: { count: 2, best: 3, worst: 4 }, failures: 1 }])
+})
