@@ -1,5 +1,6 @@
 // Takes every row that was asked for, one after the other, and gathers what they say into one result.
-import { mkdtemp, rm } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Contenders } from './contenders/index.mjs'
@@ -9,13 +10,16 @@ import { judge } from './targets.mjs'
 import { view } from './view.mjs'
 import { findFlavours } from './warmcell.mjs'
 
+const sharedMemory = '/dev/shm'
+
 /** @param {{ rowIds: string[], kernels: string[], plan: object }} options @param {(line: string) => void} say */
 export async function runSuite({ rowIds, kernels, plan }, say) {
   const startedAt = performance.now()
   const loadBefore = load()
   const hostDirectory = await mkdtemp(join(tmpdir(), 'warmcell-bench-'))
   const contenders = new Contenders()
-  const undo = undoOnce(contenders, hostDirectory)
+  const templates = await placeForTemplates()
+  const undo = undoOnce(contenders, [hostDirectory, ...templates])
   const stopListening = onSignals(async () => {
     await undo()
     process.exit(130)
@@ -61,12 +65,27 @@ async function takeRow(row, context) {
   }
 }
 
+/** Templates' memory is kept in shared memory, beyond the life of a process: for this run in a directory that goes with it. */
+async function placeForTemplates() {
+  if (process.env.WARMCELL_TEMPLATE_DIR || !existsSync(sharedMemory)) return []
+  process.env.WARMCELL_TEMPLATE_DIR = await mkdtemp(join(sharedMemory, 'warmcell-bench-'))
+  return [process.env.WARMCELL_TEMPLATE_DIR]
+}
+
+/** Templates are write-protected, their directories too: only root could remove them as they are. */
+async function removeTree(hostDirectory) {
+  for (const entry of await readdir(hostDirectory, { recursive: true, withFileTypes: true })) {
+    if (entry.isDirectory()) await chmod(join(entry.parentPath, entry.name), 0o700)
+  }
+  await rm(hostDirectory, { recursive: true, force: true })
+}
+
 /** Removes everything that the run made, once, however often it is asked to; resolves with what would not go. */
-function undoOnce(contenders, hostDirectory) {
+function undoOnce(contenders, hostDirectories) {
   let undoing
   return () => {
     undoing ??= contenders.cleanup().then(async (complaints) => {
-      await rm(hostDirectory, { recursive: true, force: true })
+      for (const hostDirectory of hostDirectories) await removeTree(hostDirectory)
       return complaints
     })
     return undoing
