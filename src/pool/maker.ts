@@ -76,7 +76,8 @@ export async function make(
 /** Treads the way that a tenant's first command will take: as the template's user, in its directory. @throws `StepFailure`, or the signal's reason. */
 export function exercise(machine: Machine, template: Template, signal: AbortSignal): Promise<void> {
   const program = {
-    arguments: ['/bin/true'],
+    // By its name, as a tenant would say it: the search through PATH is part of the way.
+    arguments: ['true'],
     environment: definedOnly(template.env),
     cwd: template.cwd,
     user: template.user,
