@@ -91,19 +91,22 @@ test('when QEMU goes, every call says so', async () => {
   await expect(client.execute('b')).rejects.toMatchObject({ message: 'QEMU closed its control socket.' })
 })
 
-/** Loads while QEMU says this, line by line. */
+/** Loads while QEMU says this, line by line; then QEMU goes. */
 async function load(...lines: string[]): Promise<unknown> {
   const { client, qemu, end } = connect()
   const loading = client.migrate('migrate-incoming', '/a state, with a comma').catch((error) => error)
-  for (const line of lines) qemu.write(`${line}\n`)
-  const outcome = await loading
+  for (const line of lines) {
+    qemu.write(`${line}\n`)
+    // An answer must not come before its question.
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
   await end()
-  return outcome
+  return loading
 }
 
 test('a snapshot is loaded when QEMU says so, not when it has begun', async () => {
   const begun = ['{"return": {}}', '{"event": "MIGRATION", "data": {"status": "setup"}}']
-  expect(await load(...begun, '{"event": "MIGRATION", "data": {"status": "active"}}')).not.toBeUndefined()
+  expect(await load(...begun, '{"event": "MIGRATION", "data": {"status": "active"}}')).toMatchObject({ code: 'BOOT_FAILED' })
   expect(await load(...begun, '{"event": "MIGRATION", "data": {"status": "completed"}}')).toBeUndefined()
   // The event may come before the answer.
   expect(await load('{"event": "MIGRATION", "data": {"status": "completed"}}', '{"return": {}}')).toBeUndefined()
@@ -117,7 +120,7 @@ test('a snapshot that does not fit is refused in the words of QEMU', async () =>
     code: 'BOOT_FAILED',
     message: 'QEMU could not migrate-incoming: Unknown ramblock',
   })
-  for (const odd of ['{"return": 7}', '{"return": {}}', '{"return": {"error-desc": 7}}'])
+  for (const odd of ['{"return": 7}', '{"return": {}}', '{"return": {"status": "failed", "error-desc": 7}}'])
     expect(await load('{"return": {}}', failed, odd)).toMatchObject({ message: expect.stringContaining('it gave no reason') })
   expect(await load('{"error": {"desc": "no such file"}}')).toMatchObject({ message: 'QEMU refused a command: no such file' })
 })

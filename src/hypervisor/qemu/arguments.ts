@@ -34,7 +34,7 @@ export function bootArguments(spec: VmSpec, host: QemuHost): string[] {
   return [
     ...machineArguments(spec, spec.id, host),
     // Shared, so that what the guest writes is in the file when the microVM is saved.
-    ...memoryArguments(spec, spec.hostMemoryPath && `file,share=on,mem-path=${escapeOption(spec.hostMemoryPath)}`),
+    ...memoryArguments(spec, spec.hostMemoryPath, 'share=on'),
     // A saved microVM is one that runs: its clones run on as soon as they are loaded.
     ...['-global', 'migration.store-global-state=off'],
     ...['-kernel', spec.hostKernelPath, '-initrd', spec.hostInitramfsPath],
@@ -47,7 +47,7 @@ export function cloneArguments(snapshot: VmSnapshot, id: string, host: QemuHost)
   return [
     ...machineArguments(snapshot, id, host),
     // Private and opened read-only: a QEMU that a guest has taken over cannot write to what every other clone reads.
-    ...memoryArguments(snapshot, `file,share=off,readonly=on,rom=off,mem-path=${escapeOption(snapshot.hostMemoryPath)}`),
+    ...memoryArguments(snapshot, snapshot.hostMemoryPath, 'share=off,readonly=on,rom=off'),
     ...['-incoming', 'defer'],
   ]
 }
@@ -82,8 +82,11 @@ function machineArguments(hardware: VmHardware, id: string, host: QemuHost): str
   ]
 }
 
-function memoryArguments({ memoryMib }: VmHardware, backend = 'ram'): string[] {
-  return ['-object', `memory-backend-${backend},id=ram,size=${memoryMib}M`]
+/** Guest memory: the process's own, or that of a file. */
+function memoryArguments({ memoryMib }: VmHardware, hostPath: string | undefined, mapping: string): string[] {
+  const size = `id=ram,size=${memoryMib}M`
+  if (hostPath === undefined) return ['-object', `memory-backend-ram,${size}`]
+  return ['-object', `memory-backend-file,${size},${mapping},mem-path=${escapeOption(hostPath)}`]
 }
 
 /** Without a boundary to defend, the kernel's address need not be random: unpacked in place, it touches 8 to 22 MiB less of its memory. */
