@@ -106,16 +106,15 @@ export class Factory {
   }
 
   park(shelf: Shelf, edition: Edition): void {
-    const { budget, changed, onFailure } = this.#parts
+    const { budget, changed } = this.#parts
+    const { snapshot } = edition
     const room = budget.take(parkedCost)
     edition.parking++
     void this.#makings
-      .add(() => this.#parkOne(shelf, edition, room))
-      .catch((failure: unknown) => {
+      .add(() => this.#parkOne(shelf, edition, snapshot as Snapshot, room))
+      .catch(async (failure: unknown) => {
         this.#release(room)
-        if (!(failure instanceof StepFailure)) return
-        shelf.backoff.failed(performance.now())
-        onFailure(shelf.name, failure.reason, failure.error)
+        if (failure instanceof StepFailure) await this.#examine(shelf, edition, snapshot, failure)
       })
       .finally(() => {
         edition.parking--
@@ -155,10 +154,8 @@ export class Factory {
     }
   }
 
-  async #parkOne(shelf: Shelf, edition: Edition, room: Room): Promise<void> {
+  async #parkOne(shelf: Shelf, edition: Edition, snapshot: Snapshot, room: Room): Promise<void> {
     const { source, closing, disposal } = this.#parts
-    const { snapshot } = edition
-    if (snapshot === undefined) throw new Error('its snapshot was thrown away meanwhile')
     const item = await park(source, snapshot, closing)
     void item.ended.then(() => this.#release(room))
     if (edition !== shelf.edition || edition.snapshot !== snapshot || !shelf.stocked) {
@@ -190,12 +187,16 @@ export class Factory {
   }
 
   async #makingFailed(shelf: Shelf, edition: Edition, snapshot: Snapshot | undefined, failure: StepFailure): Promise<void> {
-    const { error, reason } = failure
+    await this.#examine(shelf, edition, snapshot, failure)
+    // A snapshot that was thrown away meanwhile is an explanation, and the next one may do.
+    if (edition.snapshot === snapshot) this.#parts.makingFailed(shelf, failure.error)
+  }
+
+  /** Counts a failure, and looks whether the snapshot is the cause. */
+  async #examine(shelf: Shelf, edition: Edition, snapshot: Snapshot | undefined, { reason, error }: StepFailure): Promise<void> {
     shelf.backoff.failed(performance.now())
     this.#parts.onFailure(shelf.name, reason, error)
-    if (snapshot !== undefined && reason === 'clone') await this.#verify(shelf, edition, snapshot)
-    // A snapshot that was thrown away meanwhile is an explanation, and the next one may do.
-    if (edition.snapshot === snapshot) this.#parts.makingFailed(shelf, error)
+    if (snapshot !== undefined && (reason === 'park' || reason === 'clone')) await this.#verify(shelf, edition, snapshot)
   }
 
   /** Whether the snapshot is still what it was; one that is not is forgotten, and what is parked for it thrown away. */

@@ -150,25 +150,28 @@ test('a template that cannot be built fails everybody who waits for it, and can 
   expect((await pool.createSandbox({ template: 'broken' })).state).toBe('running')
 })
 
-test('a snapshot that was damaged is noticed after a failed clone, and built anew; what runs is not touched', async () => {
-  let template: FakeGuest[] = []
-  await using pool = createFakePool({
-    templates: { base: { warm: 1 } },
-    onTemplateStart: (guest) => {
-      template = [...template, guest]
-    },
-  })
-  await patiently(() => pool.stats()).toMatchObject({ warm: 1, parked: 2 })
-  const running = await pool.createSandbox()
-  await patiently(() => pool.stats()).toMatchObject({ warm: 1, parked: 2 })
-  pool.damageTemplates()
-  const sandboxes = await soon(Promise.all([pool.createSandbox(), pool.createSandbox(), pool.createSandbox()]))
-  expect(sandboxes.map(({ state }) => state)).toEqual(['running', 'running', 'running'])
-  expect(failures(pool).corrupt).toBe(1)
-  expect(template).toHaveLength(2)
-  expect((await running.exec('echo untouched')).stdout).toBe('untouched\n')
-  await soon(pool.ready())
-})
+test.each(['truncated', 'removed'] as const)(
+  'a snapshot that was %s is noticed after a failed clone, and built anew; what runs is not touched',
+  async (how) => {
+    let template: FakeGuest[] = []
+    await using pool = createFakePool({
+      templates: { base: { warm: 1 } },
+      onTemplateStart: (guest) => {
+        template = [...template, guest]
+      },
+    })
+    await patiently(() => pool.stats()).toMatchObject({ warm: 1, parked: 2 })
+    const running = await pool.createSandbox()
+    await patiently(() => pool.stats()).toMatchObject({ warm: 1, parked: 2 })
+    pool.damageTemplates(how)
+    const sandboxes = await soon(Promise.all([pool.createSandbox(), pool.createSandbox(), pool.createSandbox()]))
+    expect(sandboxes.map(({ state }) => state)).toEqual(['running', 'running', 'running'])
+    expect(failures(pool).corrupt).toBe(1)
+    expect(template).toHaveLength(2)
+    expect((await running.exec('echo untouched')).stdout).toBe('untouched\n')
+    await soon(pool.ready())
+  },
+)
 
 test('under load, with guests lost at random, every create is served or told, and in the end the stock is full', async () => {
   await using pool = createFakePool({ templates: { base: { warm: 3 } }, budget: { sandboxes: 6 } })
