@@ -90,12 +90,13 @@ export class Factory {
   }
 
   make(shelf: Shelf, edition: Edition): void {
+    const { snapshot } = edition
     const parked = edition.parked.shift()
     parked?.room.release()
     const room = this.#parts.budget.take(edition.cost)
     const abort = new AbortController()
     edition.making++
-    const done = this.#makings.add(() => this.#makeOne(shelf, edition, parked?.item, room, abort.signal))
+    const done = this.#makings.add(() => this.#makeOne(shelf, edition, snapshot, parked?.item, room, abort.signal))
     const making = { abort, done }
     shelf.makings.add(making)
     void done.finally(() => {
@@ -125,22 +126,22 @@ export class Factory {
   async #makeOne(
     shelf: Shelf,
     edition: Edition,
+    snapshot: Snapshot | undefined,
     parked: ParkedMachine | undefined,
     room: Room,
     signal: AbortSignal,
   ): Promise<void> {
-    const { source, handOver, disposal } = this.#parts
+    const { source, disposal } = this.#parts
     const startedAt = performance.now()
-    const { snapshot, template } = edition
+    const { template } = edition
     let machine: Machine | undefined
     try {
       machine = await make(source, template, snapshot, parked, signal)
       void machine.ended.then(() => this.#release(room))
-      shelf.backoff.succeeded()
-      if (handOver(shelf, edition, machine)) return
+      if (this.#served(shelf, edition, machine)) return
       if (this.#takesStock(shelf, edition)) {
         await exercise(machine, template, signal)
-        if (handOver(shelf, edition, machine)) return
+        if (this.#served(shelf, edition, machine)) return
         if (this.#takesStock(shelf, edition)) {
           this.#stock(shelf, edition, { item: machine, room }, performance.now() - startedAt)
           return
@@ -169,6 +170,12 @@ export class Factory {
     })
   }
 
+  #served(shelf: Shelf, edition: Edition, machine: Machine): boolean {
+    const served = this.#parts.handOver(shelf, edition, machine)
+    if (served) shelf.backoff.succeeded()
+    return served
+  }
+
   #takesStock(shelf: Shelf, edition: Edition): boolean {
     return edition === shelf.edition && edition.warm.length < this.#parts.targetOf(shelf)
   }
@@ -176,6 +183,7 @@ export class Factory {
   #stock(shelf: Shelf, edition: Edition, stocked: Stocked<Machine>, ms: number): void {
     stocked.item.pause()
     edition.warm.push(stocked)
+    shelf.backoff.succeeded()
     shelf.target.made(ms)
     void stocked.item.ended.then(() => {
       if (takeOut(edition.warm, stocked)) this.#lost(shelf, 'warm-ended')

@@ -115,21 +115,28 @@ test('one that ends while it is given its files is told, and gone', async () => 
   expect(pool.stats()).toMatchObject({ warm: 1, assigned: 0 })
 })
 
-test('after failures the stock is left alone for a while, and creates are not', async () => {
-  let failing = true
-  await using pool = createFakePool({
-    templates: { base: { warm: 1 } },
-    onGuestStart: (guest) => (failing ? guest.crash() : undefined),
-  })
-  await patiently(() => pool.stats().bootFailures).toBeGreaterThanOrEqual(3)
-  const [started, at] = [pool.guestsStarted, performance.now()]
-  await new Promise((resolve) => setTimeout(resolve, 50))
-  // The third rest and those after it are of 200 ms at least.
-  expect(pool.guestsStarted - started).toBeLessThanOrEqual(1 + (performance.now() - at) / 200)
-  failing = false
-  expect((await soon(pool.createSandbox())).state).toBe('running')
-  await soon(pool.ready())
-})
+test.each(['start', 'Start'] as const)(
+  'after failures at %s the stock is left alone for a while, and creates are not',
+  async (step) => {
+    let failing = true
+    const strike = (guest: FakeGuest, at: FakeStep | 'start'): void => {
+      if (failing && at === step) guest.crash()
+    }
+    await using pool = createFakePool({
+      templates: { base: { warm: 1 } },
+      onGuestStart: (guest) => strike(guest, 'start'),
+      onGuestStep: strike,
+    })
+    await patiently(() => pool.stats().bootFailures).toBeGreaterThanOrEqual(3)
+    const [started, at] = [pool.guestsStarted, performance.now()]
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    // The third rest and those after it are of 200 ms at least.
+    expect(pool.guestsStarted - started).toBeLessThanOrEqual(1 + (performance.now() - at) / 200)
+    failing = false
+    expect((await soon(pool.createSandbox())).state).toBe('running')
+    await soon(pool.ready())
+  },
+)
 
 test('a template that cannot be built fails everybody who waits for it, and can be built later', async () => {
   let failing = true
