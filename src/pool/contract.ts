@@ -50,7 +50,7 @@ export interface Pool extends AsyncDisposable {
    * Takes a warm microVM, or has one made; `onExhausted` says what else may happen. Resolves only once a command can run.
    *
    * @throws `INVALID_ARGUMENT`, `POOL_CLOSED`, `POOL_EXHAUSTED`, `TENANT_LIMIT`, `BOOT_FAILED` (also when the template cannot be built), `IMAGE`,
-   * `HOST_UNSUPPORTED`, `FILE` (a file of `files`), or the signal's reason. Nothing is left behind.
+   * `HOST_UNSUPPORTED`, `FILE` (a file of `files`), or the signal's reason. Nothing is left behind; a template that is being built goes on being built.
    */
   createSandbox(options?: CreateSandboxOptions): Promise<Sandbox>
   getSandbox(id: string): Sandbox | undefined

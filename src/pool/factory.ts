@@ -90,12 +90,13 @@ export class Factory {
   }
 
   make(shelf: Shelf, edition: Edition): void {
+    const { snapshot } = edition
     const parked = edition.parked.shift()
     parked?.room.release()
     const room = this.#parts.budget.take(edition.cost)
     const abort = new AbortController()
     edition.making++
-    const done = this.#makings.add(() => this.#makeOne(shelf, edition, parked?.item, room, abort.signal))
+    const done = this.#makings.add(() => this.#makeOne(shelf, edition, snapshot, parked?.item, room, abort.signal))
     const making = { abort, done }
     shelf.makings.add(making)
     void done.finally(() => {
@@ -106,16 +107,15 @@ export class Factory {
   }
 
   park(shelf: Shelf, edition: Edition): void {
-    const { budget, changed, onFailure } = this.#parts
+    const { budget, changed } = this.#parts
+    const { snapshot } = edition
     const room = budget.take(parkedCost)
     edition.parking++
     void this.#makings
-      .add(() => this.#parkOne(shelf, edition, room))
-      .catch((failure: unknown) => {
+      .add(() => this.#parkOne(shelf, edition, snapshot as Snapshot, room))
+      .catch(async (failure: unknown) => {
         this.#release(room)
-        if (!(failure instanceof StepFailure)) return
-        shelf.backoff.failed(performance.now())
-        onFailure(shelf.name, failure.reason, failure.error)
+        if (failure instanceof StepFailure) await this.#examine(shelf, edition, snapshot, failure)
       })
       .finally(() => {
         edition.parking--
@@ -126,22 +126,22 @@ export class Factory {
   async #makeOne(
     shelf: Shelf,
     edition: Edition,
+    snapshot: Snapshot | undefined,
     parked: ParkedMachine | undefined,
     room: Room,
     signal: AbortSignal,
   ): Promise<void> {
-    const { source, handOver, disposal } = this.#parts
+    const { source, disposal } = this.#parts
     const startedAt = performance.now()
-    const { snapshot, template } = edition
+    const { template } = edition
     let machine: Machine | undefined
     try {
       machine = await make(source, template, snapshot, parked, signal)
       void machine.ended.then(() => this.#release(room))
-      shelf.backoff.succeeded()
-      if (handOver(shelf, edition, machine)) return
+      if (this.#served(shelf, edition, machine)) return
       if (this.#takesStock(shelf, edition)) {
         await exercise(machine, template, signal)
-        if (handOver(shelf, edition, machine)) return
+        if (this.#served(shelf, edition, machine)) return
         if (this.#takesStock(shelf, edition)) {
           this.#stock(shelf, edition, { item: machine, room }, performance.now() - startedAt)
           return
@@ -155,10 +155,8 @@ export class Factory {
     }
   }
 
-  async #parkOne(shelf: Shelf, edition: Edition, room: Room): Promise<void> {
+  async #parkOne(shelf: Shelf, edition: Edition, snapshot: Snapshot, room: Room): Promise<void> {
     const { source, closing, disposal } = this.#parts
-    const { snapshot } = edition
-    if (snapshot === undefined) throw new Error('its snapshot was thrown away meanwhile')
     const item = await park(source, snapshot, closing)
     void item.ended.then(() => this.#release(room))
     if (edition !== shelf.edition || edition.snapshot !== snapshot || !shelf.stocked) {
@@ -172,6 +170,12 @@ export class Factory {
     })
   }
 
+  #served(shelf: Shelf, edition: Edition, machine: Machine): boolean {
+    const served = this.#parts.handOver(shelf, edition, machine)
+    if (served) shelf.backoff.succeeded()
+    return served
+  }
+
   #takesStock(shelf: Shelf, edition: Edition): boolean {
     return edition === shelf.edition && edition.warm.length < this.#parts.targetOf(shelf)
   }
@@ -179,6 +183,7 @@ export class Factory {
   #stock(shelf: Shelf, edition: Edition, stocked: Stocked<Machine>, ms: number): void {
     stocked.item.pause()
     edition.warm.push(stocked)
+    shelf.backoff.succeeded()
     shelf.target.made(ms)
     void stocked.item.ended.then(() => {
       if (takeOut(edition.warm, stocked)) this.#lost(shelf, 'warm-ended')
@@ -190,12 +195,16 @@ export class Factory {
   }
 
   async #makingFailed(shelf: Shelf, edition: Edition, snapshot: Snapshot | undefined, failure: StepFailure): Promise<void> {
-    const { error, reason } = failure
+    await this.#examine(shelf, edition, snapshot, failure)
+    // A snapshot that was thrown away meanwhile is an explanation, and the next one may do.
+    if (edition.snapshot === snapshot) this.#parts.makingFailed(shelf, failure.error)
+  }
+
+  /** Counts a failure, and looks whether the snapshot is the cause. */
+  async #examine(shelf: Shelf, edition: Edition, snapshot: Snapshot | undefined, { reason, error }: StepFailure): Promise<void> {
     shelf.backoff.failed(performance.now())
     this.#parts.onFailure(shelf.name, reason, error)
-    if (snapshot !== undefined && reason === 'clone') await this.#verify(shelf, edition, snapshot)
-    // A snapshot that was thrown away meanwhile is an explanation, and the next one may do.
-    if (edition.snapshot === snapshot) this.#parts.makingFailed(shelf, error)
+    if (snapshot !== undefined && (reason === 'park' || reason === 'clone')) await this.#verify(shelf, edition, snapshot)
   }
 
   /** Whether the snapshot is still what it was; one that is not is forgotten, and what is parked for it thrown away. */

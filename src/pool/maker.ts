@@ -42,7 +42,13 @@ export class StepFailure extends Error {
 }
 
 /** What whoever waits for a microVM can do something about. The rest is of the wire, and is told as what it comes to. */
-const telling: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['BOOT_FAILED', 'HOST_UNSUPPORTED', 'IMAGE', 'TEMPLATE_CORRUPT'])
+const telling: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'BOOT_FAILED',
+  'HOST_UNSUPPORTED',
+  'IMAGE',
+  'INVALID_ARGUMENT',
+  'TEMPLATE_CORRUPT',
+])
 
 /** The exercise of an emulated guest takes 70 ms, on an overloaded host seconds. */
 const exerciseDeadlineMs = 10_000

@@ -1,6 +1,6 @@
 /** A hypervisor whose microVMs are fake guests. */
 
-import { readFile, writeFile } from 'node:fs/promises'
+import { access, readFile, writeFile } from 'node:fs/promises'
 import { WarmcellError } from '../errors.ts'
 import type { Hypervisor, ParkedVm, Vm, VmSnapshot, VmSpec } from '../hypervisor/index.ts'
 import { FakeGuest, type FakeStep } from './fake-guest.ts'
@@ -51,6 +51,10 @@ export class FakeHypervisor implements Hypervisor {
   }
 
   async park(snapshot: VmSnapshot, id: string, signal: AbortSignal): Promise<ParkedVm> {
+    signal.throwIfAborted()
+    await access(snapshot.hostMemoryPath).catch((cause: unknown) => {
+      throw new WarmcellError('BOOT_FAILED', `The fake snapshot ${snapshot.hostMemoryPath} is not there.`, { cause })
+    })
     signal.throwIfAborted()
     const vm = this.#vm(id)
     return { ...vm, load: () => this.#load(vm, snapshot) }

@@ -34,8 +34,8 @@ export interface FakePool extends Pool {
   readonly guestsStarted: number
   /** The guest of a sandbox. @throws when it has ended. */
   guestOf(sandbox: { readonly id: string }): FakeGuest
-  /** What was built so far cannot be cloned any more, as if its files had been damaged: the pool has to notice, and to build it anew. */
-  damageTemplates(): void
+  /** What was built so far cannot be cloned any more, for its files are damaged (default: truncated): the pool has to notice, and to build it anew. */
+  damageTemplates(how?: 'truncated' | 'removed'): void
 }
 
 /** Far more than a test takes: only a budget that is asked for limits. */
@@ -104,8 +104,8 @@ class HypervisorPool extends MachinePool implements FakePool {
     await this.#source.close()
   }
 
-  damageTemplates(): void {
-    this.#source.damage()
+  damageTemplates(how: 'truncated' | 'removed' = 'truncated'): void {
+    this.#source.damage(how)
   }
 
   get guests(): readonly FakeGuest[] {

@@ -24,7 +24,8 @@ export class FakeSource implements MachineSource {
   readonly #bootDeadlineMs: number | undefined
   readonly #snapshots = new Map<string, Promise<Snapshot>>()
   #directory: Promise<string> | undefined
-  readonly #states: string[] = []
+  /** The paths of what was saved, without their endings. */
+  readonly #saved: string[] = []
 
   /** Templates are built by a hypervisor of their own: its guests are nobody's. */
   constructor(builder: FakeHypervisor, hypervisor: FakeHypervisor, bootDeadlineMs: number | undefined) {
@@ -67,9 +68,11 @@ export class FakeSource implements MachineSource {
     return bootMachine(this.#hypervisor, specOf(template, id), { signal, ...this.#deadline() })
   }
 
-  /** Truncates every state that was saved: none of it can be loaded. */
-  damage(): void {
-    for (const hostPath of this.#states) truncateSync(hostPath)
+  damage(how: 'truncated' | 'removed'): void {
+    for (const hostPath of this.#saved) {
+      if (how === 'truncated') truncateSync(`${hostPath}.state`)
+      else for (const ending of ['memory', 'state']) rmSync(`${hostPath}.${ending}`, { force: true })
+    }
   }
 
   /** Removes what templates left on the disk of the host. */
@@ -83,9 +86,9 @@ export class FakeSource implements MachineSource {
   async #build(template: Template, digest: string, { signal, onEvent }: BuildOptions): Promise<Snapshot> {
     signal?.throwIfAborted()
     this.#directory ??= makeDirectory()
-    const hostPath = join(await this.#directory, String(this.#states.length + 1))
-    this.#states.push(`${hostPath}.state`)
-    const spec = { ...specOf(template, `wc-template-${this.#states.length}`), hostMemoryPath: `${hostPath}.memory` }
+    const hostPath = join(await this.#directory, String(this.#saved.length + 1))
+    this.#saved.push(hostPath)
+    const spec = { ...specOf(template, `wc-template-${this.#saved.length}`), hostMemoryPath: `${hostPath}.memory` }
     const calling = signal && { signal }
     onEvent?.({ type: 'step', step: 'boot', detail: `booting '${template.name}'` })
     const machine = await bootMachine(this.#builder, spec, { ...calling, ...this.#deadline(), template: true })

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { createFakePool, type FakeGuest } from '../../src/testing/index.ts'
+import { patiently } from './patiently.ts'
 
 const hang = (guest: FakeGuest): void => guest.hang()
 const nothing = { booting: 0, waiting: 0, assigned: 0 }
@@ -14,7 +15,7 @@ test('an abort during the boot leaves nothing, when the call rejects', async () 
   await using pool = createFakePool({ onGuestStart: hang, budget: { sandboxes: 1 } })
   const abort = new AbortController()
   const creating = pool.createSandbox({ signal: abort.signal })
-  await expect.poll(() => pool.guests.length).toBe(1)
+  await patiently(() => pool.guests.length).toBe(1)
   const reason = new Error('enough')
   abort.abort(reason)
   await expect(creating).rejects.toBe(reason)
@@ -32,7 +33,7 @@ test('an abort in line takes nobody else with it', async () => {
   const one = pool.createSandbox({ signal: first.signal })
   const two = pool.createSandbox({ signal: second.signal })
   const three = pool.createSandbox()
-  await expect.poll(() => pool.stats()).toMatchObject({ waiting: 3, booting: 1 })
+  await patiently(() => pool.stats()).toMatchObject({ waiting: 3, booting: 1 })
   second.abort('two')
   await expect(two).rejects.toBe('two')
   expect(pool.stats()).toMatchObject({ waiting: 2, booting: 1 })
@@ -49,7 +50,7 @@ test('an abort while files are written leaves nothing', async () => {
   const abort = new AbortController()
   await using pool = createFakePool()
   const creating = pool.createSandbox({ signal: abort.signal, files: { big: Buffer.alloc(64 * 1_048_576) } })
-  await expect.poll(() => pool.guests[0]?.identity !== undefined).toBe(true)
+  await patiently(() => pool.guests[0]?.identity !== undefined).toBe(true)
   pool.guests[0]?.hang()
   abort.abort('enough')
   await expect(creating).rejects.toBe('enough')
@@ -83,7 +84,7 @@ test('closing ends every sandbox, and every later call says so', async () => {
 test('closing during creates rejects them with POOL_CLOSED and resolves when nothing is left', async () => {
   const pool = createFakePool({ makingsAtOnceMax: 2, onGuestStart: hang })
   const creates = Array.from({ length: 5 }, () => pool.createSandbox().catch((error) => error))
-  await expect.poll(() => pool.stats().booting).toBe(2)
+  await patiently(() => pool.stats().booting).toBe(2)
   await pool.close()
   expect(pool.guests).toEqual([])
   for (const failure of await Promise.all(creates)) expect(failure).toMatchObject({ code: 'POOL_CLOSED' })
@@ -94,7 +95,7 @@ test('closing during creates rejects them with POOL_CLOSED and resolves when not
 test('closing while files are written waits until that microVM is gone', async () => {
   const pool = createFakePool()
   const creating = pool.createSandbox({ files: { big: Buffer.alloc(64 * 1_048_576) } }).catch((error) => error)
-  await expect.poll(() => pool.guests[0]?.identity !== undefined).toBe(true)
+  await patiently(() => pool.guests[0]?.identity !== undefined).toBe(true)
   pool.guests[0]?.hang()
   await pool.close()
   expect(pool.guests).toEqual([])

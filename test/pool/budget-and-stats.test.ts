@@ -3,6 +3,7 @@ import { PoolExhaustedError, type SandboxInfo, type WarmcellError } from '../../
 import { Budget } from '../../src/pool/budget.ts'
 import { Sample } from '../../src/pool/stats.ts'
 import { createFakePool } from '../../src/testing/index.ts'
+import { patiently } from './patiently.ts'
 
 test("with onExhausted 'fail', a budget that is used up refuses with its stats, before anything is started", async () => {
   await using pool = createFakePool({ budget: { sandboxes: 2 }, onExhausted: 'fail' })
@@ -114,7 +115,7 @@ test('a listener that throws surfaces, and keeps no other listener and no releas
     pool.off('miss', throwing)
     await (await pool.createSandbox()).destroy()
     expect(heard).toEqual(['miss', 'pool: requested', 'requested', 'miss', 'pool: requested'])
-    await expect.poll(() => surfaced).toEqual([bug, bug, bug, bug])
+    await patiently(() => surfaced).toEqual([bug, bug, bug, bug])
   } finally {
     process.removeAllListeners('uncaughtException')
     for (const handler of handlers) process.on('uncaughtException', handler)

@@ -2,15 +2,16 @@
 
 import { expect, test } from 'vitest'
 import { createFakePool, type FakeGuest } from '../../src/testing/index.ts'
+import { patiently } from './patiently.ts'
 
 const hang = (guest: FakeGuest): void => guest.hang()
 
 test('destroy tells everybody who waits, and ends stock, what is parked and what is in the making', async () => {
   const pool = createFakePool({ templates: { base: { warm: 2 } }, budget: { sandboxes: 3 } })
-  await expect.poll(() => pool.stats()).toMatchObject({ warm: 2, parked: 2 })
+  await patiently(() => pool.stats()).toMatchObject({ warm: 2, parked: 2 })
   const out = await Promise.all([pool.createSandbox(), pool.createSandbox(), pool.createSandbox()])
   const waiting = Array.from({ length: 5 }, () => pool.createSandbox().catch((error: unknown) => error))
-  await expect.poll(() => pool.stats().waiting).toBe(5)
+  await patiently(() => pool.stats().waiting).toBe(5)
   await pool.close()
   for (const error of await Promise.all(waiting)) expect(error).toMatchObject({ code: 'POOL_CLOSED' })
   expect(out.map(({ state }) => state)).toEqual(['destroyed', 'destroyed', 'destroyed'])
@@ -41,7 +42,7 @@ test('drain serves everybody who stands in line, keeps no stock, and takes nothi
 test('destroy ends a drain that waits for who waits', async () => {
   const pool = createFakePool({ onGuestStart: hang })
   const creating = pool.createSandbox().catch((error: unknown) => error)
-  await expect.poll(() => pool.guests.length).toBe(1)
+  await patiently(() => pool.guests.length).toBe(1)
   const draining = pool.close({ mode: 'drain' })
   await pool.close()
   await draining
@@ -57,7 +58,7 @@ test.each(['build', 'clone', 'exercise', 'update'])('closing in the middle of a 
     ...(what === 'exercise' && { onGuestStep: (guest, step) => (step === 'Start' ? guest.hang() : undefined) }),
   })
   if (what === 'build') await new Promise((resolve) => setTimeout(resolve, 20))
-  else await expect.poll(() => pool.guests.length).toBeGreaterThan(0)
+  else await patiently(() => pool.guests.length).toBeGreaterThan(0)
   const updating = what === 'update' ? pool.updateTemplate('base', { setup: ['x'] }).catch((error: unknown) => error) : undefined
   await pool.close()
   if (updating !== undefined) expect(await updating).toMatchObject({ code: 'POOL_CLOSED' })

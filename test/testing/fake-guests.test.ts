@@ -4,6 +4,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { expect, test } from 'vitest'
 import { createFakePool, type FakeGuest, type FakeStep } from '../../src/testing/index.ts'
+import { patiently } from '../pool/patiently.ts'
 
 test('the steps of a guest are told in order, from its start to its files', async () => {
   const steps: [string, FakeStep | 'start'][] = []
@@ -63,5 +64,5 @@ test('what a pool keeps on the disk is gone when it is closed', async () => {
   const mine = [...directories()].filter((name) => !before.has(name))
   expect(mine.length).toBeGreaterThan(0)
   await pool.close()
-  await expect.poll(() => mine.filter((name) => existsSync(`${tmpdir()}/${name}`)).length).toBeLessThan(mine.length)
+  await patiently(() => mine.filter((name) => existsSync(`${tmpdir()}/${name}`)).length).toBeLessThan(mine.length)
 })
