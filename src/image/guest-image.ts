@@ -10,7 +10,7 @@ import { z } from 'zod'
 import { WarmcellError } from '../errors.ts'
 
 /** The guest kernels there are: Debian's cloud kernel, or the one compiled with what a microVM needs and no more. */
-export type GuestKernel = 'stock' | 'minimal'
+type GuestKernel = 'stock' | 'minimal'
 
 export interface GuestImage {
   /** Everything the image depends on, as a digest; a template is keyed by it. */

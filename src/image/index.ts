@@ -1,2 +1,2 @@
-export { findGuestImage, type GuestImage, type GuestKernel } from './guest-image.ts'
+export { findGuestImage, type GuestImage } from './guest-image.ts'
 export { rootFormatOf } from './root-image.ts'
