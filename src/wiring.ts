@@ -76,7 +76,6 @@ export async function createPool(options: PoolOptions = {}): Promise<Pool> {
     acquireTimeoutMs: options.acquireTimeoutMs,
     tenants: options.tenants ?? {},
     makingsAtOnceMax: Math.max(2, availableParallelism()),
-    resolveTemplate,
     source: machineSource(new Templates({ hypervisor, image, isolation, stateDirectory }), hypervisor, image, isolation),
   })
 }

@@ -3,7 +3,14 @@
 import { type CallOptions, withDeadline } from '../common/deadline.ts'
 import { linkedSignal } from '../common/linked-signal.ts'
 import { WarmcellError } from '../errors.ts'
-import type { BuildEvent, Snapshot, Template, TemplateInfo, TemplateSpec } from '../template/index.ts'
+import {
+  type BuildEvent,
+  resolveTemplate,
+  type Snapshot,
+  type Template,
+  type TemplateInfo,
+  type TemplateSpec,
+} from '../template/index.ts'
 import { Edition } from './edition.ts'
 import { Shelf } from './shelf.ts'
 import type { Supply } from './supply.ts'
@@ -29,14 +36,12 @@ interface Entry {
 
 export class Offerings {
   readonly #supply: Supply
-  readonly #resolve: (name: string, spec: TemplateSpec) => Template
   readonly #entries = new Map<string, Entry>()
   /** The last update of each name that has not ended. */
   readonly #updates = new Map<string, Promise<unknown>>()
 
-  constructor(supply: Supply, templates: ReadonlyMap<string, Template>, resolve: (name: string, spec: TemplateSpec) => Template) {
+  constructor(supply: Supply, templates: ReadonlyMap<string, Template>) {
     this.#supply = supply
-    this.#resolve = resolve
     for (const template of templates.values()) this.#enter({ template, generation: 0 })
   }
 
@@ -111,7 +116,7 @@ export class Offerings {
 
   /** Concurrent updates of one name run one after the other. @throws as `Pool.updateTemplate`. */
   async update(name: string, spec: TemplateSpec, options: UpdateOptions): Promise<TemplateInfo> {
-    const template = this.#resolve(name, spec)
+    const template = resolveTemplate(name, spec)
     const { signal, timeoutMs, onEvent } = options
     return this.#withDeadline(`The update of template '${name}'`, { signal, timeoutMs }, async (inner) => {
       const before = this.#updates.get(name)

@@ -33,8 +33,6 @@ import { TenantLimitError, Tenants, type TenantsOption } from './tenants.ts'
 /** What a pool is made of. */
 export interface PoolParts {
   readonly templates: ReadonlyMap<string, Template>
-  /** Checks a spec and fills in its defaults. @throws `INVALID_ARGUMENT` */
-  readonly resolveTemplate: (name: string, spec: TemplateSpec) => Template
   readonly source: MachineSource
   readonly budget: BudgetLimits
   readonly isolation: Isolation
@@ -78,7 +76,7 @@ export class MachinePool extends Emitter<PoolEvents> implements Pool {
       },
       this.#closing.signal,
     )
-    this.#offerings = new Offerings(this.#supply, parts.templates, parts.resolveTemplate)
+    this.#offerings = new Offerings(this.#supply, parts.templates)
     this.#metrics = new Metrics(() => ({ stats: this.stats(), budget: this.#supply.budget }))
     // Every call under way listens to it: many are no leak.
     setMaxListeners(0, this.#closing.signal)

@@ -2,7 +2,7 @@
 
 import { definedOnly } from '../common/defined.ts'
 import { assertPoolOptions, MachinePool, type Pool, type PoolOptions } from '../pool/index.ts'
-import { resolveTemplate, type Template, type TemplateSpec } from '../template/index.ts'
+import { resolveTemplates } from '../template/index.ts'
 import type { FakeGuest, FakeStep } from './fake-guest.ts'
 import { FakeHypervisor } from './fake-hypervisor.ts'
 import { FakeSource } from './fake-source.ts'
@@ -69,8 +69,7 @@ export function createFakePool(options: FakePoolOptions = {}): FakePool {
   const hypervisor = new FakeHypervisor(inGuests, onGuestStart, onGuestStep)
   const source = new FakeSource(new FakeHypervisor(inGuests, onTemplateStart), hypervisor, bootDeadlineMs)
   return new HypervisorPool(hypervisor, source, {
-    templates: new Map(Object.entries({ base: {}, ...templates }).map(([name, spec]) => [name, resolve(name, spec)])),
-    resolveTemplate: resolve,
+    templates: resolveTemplates(templates),
     source,
     budget: { ...budgetDefault, ...budget },
     isolation: 'emulated',
@@ -80,13 +79,6 @@ export function createFakePool(options: FakePoolOptions = {}): FakePool {
     tenants,
     makingsAtOnceMax,
   })
-}
-
-/** TEMPORARY, until `resolveTemplate` itself takes every field of a spec: then it is used as it is. */
-function resolve(name: string, spec: TemplateSpec): Template {
-  const { warm = 0, sharing = 'global', setup = [], start, ready, ...rest } = spec
-  const bounds = typeof warm === 'number' ? { min: warm, max: warm } : warm
-  return { ...resolveTemplate(name, rest), warm: bounds, sharing, setup, start, ready }
 }
 
 class HypervisorPool extends MachinePool implements FakePool {

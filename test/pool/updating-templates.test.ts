@@ -122,7 +122,7 @@ test('who waits while sharing changes is served, by what there was or by what th
 test("with sharing 'tenant' each tenant has a snapshot of its own, and nothing is kept", async () => {
   const templates: FakeGuest[] = []
   await using pool = createFakePool({
-    templates: { own: { sharing: 'tenant', warm: 3 } },
+    templates: { own: { sharing: 'tenant' } },
     onTemplateStart: (guest) => void templates.push(guest),
   })
   for (const tenant of ['a', 'a', 'b', undefined]) {
