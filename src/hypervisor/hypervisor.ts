@@ -83,6 +83,11 @@ export interface Hypervisor {
   /** For messages, with its version: `QEMU 10.0.2`. */
   readonly name: string
   /**
+   * The machine that such a microVM is, to the last detail, whatever its name and wherever its files lie: a snapshot can be loaded where the
+   * description is the same.
+   */
+  describe(spec: VmSpec): readonly string[]
+  /**
    * Starts a microVM and resolves once its hypervisor answers; the guest is then about to boot.
    *
    * @throws `BOOT_FAILED` when the process ends or does not answer; nothing is left behind.

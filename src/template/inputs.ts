@@ -21,6 +21,7 @@ export function hostInputs(hypervisor: Hypervisor, image: GuestImage): HostInput
 
 /** @throws `IMAGE` when the template's disk image cannot be read. */
 export async function keyInputs(
+  hypervisor: Hypervisor,
   host: HostInputs,
   template: Template,
   plan: VmSpec,
@@ -31,8 +32,7 @@ export async function keyInputs(
   return {
     host,
     isolation: plan.isolation,
-    acpi: plan.acpi,
-    kernelArguments: plan.kernelArguments,
+    machine: hypervisor.describe(plan),
     root: root === 'base' ? 'base' : { sha256: await rootDigest(root.hostPath, signal) },
     resources,
     env: definedOnly(env),

@@ -5,8 +5,7 @@ import type { Isolation } from '../hypervisor/index.ts'
 import type { Resources, Template } from './template.ts'
 
 /**
- * The generation of snapshots and of how they lie on the host. Raise it with every change of the machine that the hypervisor is asked for, or of what a build does:
- * a clone of an older snapshot would find another machine than it was saved in.
+ * The generation of snapshots and of how they lie on the host. Raise it with every change of what a build does.
  */
 export const formatVersion = 1
 
@@ -26,8 +25,8 @@ export interface HostInputs {
 export interface KeyInputs {
   readonly host: HostInputs
   readonly isolation: Isolation
-  readonly acpi: boolean
-  readonly kernelArguments: readonly string[]
+  /** In the hypervisor's own words. */
+  readonly machine: readonly string[]
   /** The built-in one, which the guest image covers, or a disk image by what it holds, wherever it lies. */
   readonly root: 'base' | { readonly sha256: string }
   readonly resources: Required<Resources>

@@ -48,7 +48,7 @@ export class Templates {
     }
     const { hypervisor, image, isolation } = this.#parts
     const boot = await planBoot(template, image, isolation, '')
-    const inputs = await keyInputs(this.#host, template, boot, tenant, signal)
+    const inputs = await keyInputs(hypervisor, this.#host, template, boot, tenant, signal)
     const key = templateKey(inputs)
     const plan = { ...boot, id: `wc-template-${key.slice(0, 12)}` }
     const store = await this.#open()

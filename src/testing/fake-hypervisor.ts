@@ -43,6 +43,10 @@ export class FakeHypervisor implements Hypervisor {
     return this.#booted
   }
 
+  describe({ isolation, vcpus, memoryMib, acpi, kernelArguments }: VmSpec): readonly string[] {
+    return [isolation, `${vcpus} vCPUs`, `${memoryMib} MiB`, acpi ? 'ACPI' : 'no ACPI', ...kernelArguments]
+  }
+
   async start(spec: VmSpec, signal: AbortSignal): Promise<Vm> {
     signal.throwIfAborted()
     this.#booted++

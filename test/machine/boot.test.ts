@@ -101,6 +101,7 @@ test('a hypervisor that comes too late is ended all the same', async () => {
   const late = {
     name: 'late',
     park: real.park,
+    describe: real.describe,
     start: async (wanted: VmSpec) => {
       begun = true
       await new Promise((resolve) => setTimeout(resolve, 30))
@@ -117,7 +118,12 @@ test('a hypervisor that comes too late is ended all the same', async () => {
 
 test('what the hypervisor itself refuses comes through as it is', async () => {
   const refusal = new Error('no such device')
-  const failing = { name: 'failing', start: () => Promise.reject(refusal), park: () => Promise.reject(refusal) }
+  const failing = {
+    name: 'failing',
+    start: () => Promise.reject(refusal),
+    park: () => Promise.reject(refusal),
+    describe: () => [],
+  }
   await expect(bootMachine(failing, spec)).rejects.toMatchObject({
     code: 'BOOT_FAILED',
     cause: refusal,

@@ -27,6 +27,18 @@ function atStep(step: FakeStep | 'start', times: number, strike: (guest: FakeGue
   return { onGuestStart: (guest: FakeGuest) => hit(guest, 'start'), onGuestStep: hit }
 }
 
+/** The same, for guests that have been in stock: a wake of theirs that is not part of their exercise. */
+function whenTaken(times: number, strike: (guest: FakeGuest) => void) {
+  const woken = new Set<FakeGuest>()
+  let left = times
+  const onGuestStep = (guest: FakeGuest, at: FakeStep): void => {
+    if (at !== 'SetClock') return
+    if (woken.has(guest) && left-- > 0) strike(guest)
+    woken.add(guest)
+  }
+  return { onGuestStep }
+}
+
 const crash = (guest: FakeGuest): void => guest.crash()
 
 const makingSteps: [FakeStep | 'start', FailureReason][] = [
@@ -90,7 +102,7 @@ test.each([
   ['ends', crash],
   ['does not answer', (guest: FakeGuest) => guest.hang()],
 ])('a warm one that %s when it is taken is passed over for the next', async (_, strike) => {
-  await using pool = createFakePool({ templates: { base: { warm: 2 } }, ...atStep('SetClock', 1, strike) })
+  await using pool = createFakePool({ templates: { base: { warm: 2 } }, ...whenTaken(1, strike) })
   await pool.ready()
   const sandbox = await soon(pool.createSandbox())
   expect(sandbox.info().origin).toBe('warm')
@@ -100,7 +112,7 @@ test.each([
 })
 
 test('when none of the warm ones answers, one is made', async () => {
-  await using pool = createFakePool({ templates: { base: { warm: 2 } }, ...atStep('SetClock', 2, crash) })
+  await using pool = createFakePool({ templates: { base: { warm: 2 } }, ...whenTaken(2, crash) })
   await pool.ready()
   expect((await soon(pool.createSandbox())).info().origin).toBe('clone')
   expect(failures(pool)).toEqual({ wake: 2 })

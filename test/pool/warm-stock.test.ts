@@ -14,7 +14,7 @@ test('a pool fills its stock by itself, and a create takes from it', async () =>
   pool.on('miss', () => void heard.push('miss'))
   await pool.ready()
   expect(pool.stats()).toMatchObject({ warm: 2, assigned: 0, hits: 0 })
-  for (const guest of pool.guests.slice(0, 2)) expect(guest).toMatchObject({ paused: true, processesStarted: 1 })
+  for (const guest of pool.guests.slice(0, 2)) expect(guest).toMatchObject({ paused: true, processesStarted: 3 })
   const sandbox = await pool.createSandbox({ tenant: 'a', files: { 'a.txt': 'hello' }, env: { A: '1' } })
   expect(sandbox.info().origin).toBe('warm')
   expect(pool.guestOf(sandbox).paused).toBe(false)

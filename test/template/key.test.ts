@@ -13,8 +13,7 @@ const sha256 = fc.stringMatching(/^[0-9a-f]{64}$/)
 const inputs: fc.Arbitrary<KeyInputs> = fc.record({
   host: fc.record({ formatVersion: count, architecture: text, processor: text, hypervisor: text, guestImage: text }),
   isolation: fc.constantFrom('hardware', 'emulated'),
-  acpi: fc.boolean(),
-  kernelArguments: fc.array(text, { maxLength: 4 }),
+  machine: fc.array(text, { maxLength: 4 }),
   root: fc.oneof(fc.constant('base' as const), fc.record({ sha256 })),
   resources: fc.record({ vcpus: count, memoryMib: count, diskMib: count, pids: count }),
   env: fc.dictionary(text, text, { maxKeys: 4 }),
@@ -113,15 +112,27 @@ test('another guest image, hypervisor or isolation is another snapshot', async (
     await workshop.snapshot(),
     await workshop.snapshot({}, {}, workshop.templates({ image: { ...image, key: 'image-2' } })),
     await workshop.snapshot({}, {}, workshop.templates({ isolation: 'hardware' })),
-    await workshop.snapshot({}, {}, workshop.templates({ hypervisor: upgraded(workshop) })),
+    await workshop.snapshot(
+      {},
+      {},
+      workshop.templates({ hypervisor: changedHypervisor(workshop, { name: 'fake hypervisor 2' }) }),
+    ),
+    // The same version, told to make another machine: a clone of the older snapshot would find itself in a stranger.
+    await workshop.snapshot(
+      {},
+      {},
+      workshop.templates({ hypervisor: changedHypervisor(workshop, { describe: () => ['another'] }) }),
+    ),
   ].map(({ digest }) => digest)
-  expect(new Set(digests).size).toBe(4)
+  expect(new Set(digests).size).toBe(5)
 })
 
-function upgraded({ hypervisor }: Workshop): Workshop['hypervisor'] {
+function changedHypervisor({ hypervisor }: Workshop, change: Partial<Workshop['hypervisor']>): Workshop['hypervisor'] {
   return {
-    name: 'fake hypervisor 2',
+    name: hypervisor.name,
+    describe: (...args: Parameters<typeof hypervisor.describe>) => hypervisor.describe(...args),
     start: (...args: Parameters<typeof hypervisor.start>) => hypervisor.start(...args),
     park: (...args: Parameters<typeof hypervisor.park>) => hypervisor.park(...args),
+    ...change,
   } as unknown as Workshop['hypervisor']
 }

@@ -26,6 +26,13 @@ export class QemuHypervisor implements Hypervisor {
     return new QemuHypervisor(binary, host, process.platform === 'linux' ? await findProgram('setpriv') : undefined)
   }
 
+  describe(spec: VmSpec): readonly string[] {
+    const nowhere = { id: '', hostKernelPath: '', hostInitramfsPath: '', hostRootPath: '' }
+    const { hostMemoryPath: _, ...machine } = spec
+    // Without the counter's rate, which some hosts can only tell roughly, and never twice the same.
+    return bootArguments({ ...machine, ...nowhere }, { ...this.#host, tscKhz: undefined })
+  }
+
   async start(spec: VmSpec, signal: AbortSignal): Promise<Vm> {
     return this.#start(bootArguments(spec, this.#host), undefined, signal)
   }
