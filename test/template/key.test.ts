@@ -3,6 +3,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { WarmcellError } from '../../src/errors.ts'
+import type { Hypervisor } from '../../src/hypervisor/index.ts'
 import { type KeyInputs, templateKey } from '../../src/template/key.ts'
 import { Workshop } from './workshop.ts'
 
@@ -127,7 +128,7 @@ test('another guest image, hypervisor or isolation is another snapshot', async (
   expect(new Set(digests).size).toBe(5)
 })
 
-function changedHypervisor({ hypervisor }: Workshop, change: Partial<Workshop['hypervisor']>): Workshop['hypervisor'] {
+function changedHypervisor({ hypervisor }: Workshop, change: Partial<Hypervisor>): Workshop['hypervisor'] {
   return {
     name: hypervisor.name,
     describe: (...args: Parameters<typeof hypervisor.describe>) => hypervisor.describe(...args),

@@ -102,7 +102,7 @@ describe('clones of one template', () => {
   })
 })
 
-it('without the identity step clones are equal: what the step is for', async () => {
+it('without the identity step clones take each other’s place: what the step is for', async () => {
   const snapshot = await plan('bare')
   const never = new AbortController().signal
   const vm = await hypervisor.start(snapshot, never)
@@ -133,6 +133,6 @@ it('without the identity step clones are equal: what the step is for', async () 
     }),
   )
   const [one, other] = said as [string[], string[]]
-  const differing = one.flatMap((line, fact) => (line === other[fact] ? [] : [fact]))
-  expect(differing).toEqual([])
+  // Boot id, machine id, generation and hostname. Random numbers are the template's as well, until the kernel happens to reseed itself: nothing to count on either way.
+  for (const fact of [2, 3, 4, 5]) expect(other[fact]).toBe(one[fact])
 })
