@@ -9,10 +9,18 @@ const codeBytesMax = 64 * 1024
 const runMsMax = 10_000
 const outputBytesMax = 256 * 1024
 
-const pool = await createPool({ budget: { sandboxes: 8 }, defaults: { timeoutMs: 60_000 } })
+const pool = await createPool({
+  // Two wait, booted once and cloned: a request finds one in milliseconds.
+  templates: { base: { warm: 2 } },
+  budget: { sandboxes: 8 },
+  // Who has enough is told so, and holds nobody else up; who finds no room waits in line, but not for ever.
+  tenants: { default: { sandboxes: 4, createsPerMinute: 120 } },
+  acquireTimeoutMs: 30_000,
+  defaults: { timeoutMs: 60_000 },
+})
 
 /** What went wrong, in the words of HTTP. */
-const statusOf = { POOL_EXHAUSTED: 503, POOL_CLOSED: 503, BOOT_FAILED: 503, INVALID_ARGUMENT: 400 }
+const statusOf = { TENANT_LIMIT: 429, POOL_EXHAUSTED: 503, POOL_CLOSED: 503, BOOT_FAILED: 503, INVALID_ARGUMENT: 400 }
 
 const server = createServer(async (request, response) => {
   const url = new URL(request.url, 'http://localhost')

@@ -29,7 +29,7 @@ const documented = readdirSync(`${root}/src`, { recursive: true, encoding: 'utf8
 
 it('the README', async () => {
   const [, code = ''] = /```js\n([\s\S]*?)```/.exec(readFileSync(`${root}/README.md`, 'utf8')) ?? []
-  expect(await run(code)).toMatch(/^0 hello from Linux \S+\n\n1\n2\n3\n$/)
+  expect(await run(code)).toMatch(/^warm \d+ ms\n0 hello from Linux \S+\n\n1\n2\n3\n$/)
 })
 
 it('every public class has one', () => {
