@@ -75,7 +75,8 @@ export async function createPool(options: PoolOptions = {}): Promise<Pool> {
     onExhausted: options.onExhausted ?? 'boot',
     acquireTimeoutMs: options.acquireTimeoutMs,
     tenants: options.tenants ?? {},
-    makingsAtOnceMax: Math.max(2, availableParallelism()),
+    // One more than there are cores: each stands still for a part of its making.
+    makingsAtOnceMax: availableParallelism() + 1,
     source: machineSource(new Templates({ hypervisor, image, isolation, stateDirectory }), hypervisor, image, isolation),
   })
 }

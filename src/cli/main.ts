@@ -25,7 +25,7 @@ program
   .description('Runs a command in a fresh microVM: streams, forwards stdin and signals, exits with its code.')
   .usage('[options] -- COMMAND [ARGUMENT...]')
   .argument('<command...>', 'the command and its arguments, without a shell')
-  .option('--template <name>', 'what to make the microVM from', 'base')
+  .option('-f, --file <path>', "its template's spec, as JSON: what `templates` of createPool takes")
   .option('-e, --env <NAME=VALUE>', 'an environment variable; NAME alone takes its value from here (repeatable)', collect, [])
   .option('-u, --user <user>', 'who runs it: a name or uid[:gid] of the guest')
   .option('-w, --cwd <path>', 'where it runs')

@@ -1,11 +1,12 @@
 /** `warmcell run`: one command in a fresh microVM, as if it ran here. */
 
-import { createPool, type Isolation, type Process, type Resources, WarmcellError } from '../index.ts'
+import { createPool, type Isolation, type Process, WarmcellError } from '../index.ts'
 import { Interruption } from './interruption.ts'
 import { colour, say, withProgress } from './report.ts'
+import { specOf } from './spec.ts'
 
 interface RunOptions {
-  template: string
+  file?: string
   env: string[]
   user?: string
   cwd?: string
@@ -39,22 +40,16 @@ export async function runCommand(command: string[], options: RunOptions): Promis
 }
 
 async function run(command: string[], options: RunOptions, interrupted: AbortSignal, onStarted: () => void): Promise<number> {
-  const resources: Resources = {
-    ...(options.memory !== undefined && { memoryMib: options.memory }),
-    ...(options.vcpus !== undefined && { vcpus: options.vcpus }),
-  }
-  await using pool = await createPool({
-    ...(options.isolation && { isolation: options.isolation }),
-    ...(options.template === 'base' && { templates: { base: { resources } } }),
-  })
+  const { isolation: asked } = options
+  const base = await specOf(options)
+  await using pool = await createPool({ ...(asked && { isolation: asked }), templates: { base } })
   const creating = pool.createSandbox({
-    template: options.template,
     env: Object.fromEntries(options.env.map(variable)),
     ...(options.user !== undefined && { user: options.user }),
     ...(options.cwd !== undefined && { cwd: options.cwd }),
     signal: interrupted,
   })
-  const sandbox = await withProgress('booting a microVM', creating, options.quiet)
+  const sandbox = await withProgress('making a microVM', creating, options.quiet)
   const { isolation, createMs, id } = sandbox.info()
   if (options.quiet !== true && process.stderr.isTTY) {
     const notice = isolation === 'emulated' ? ', emulated: no security boundary' : ''

@@ -1,29 +1,17 @@
 /** `warmcell template`: what is stored on this host, built ahead of time and cleared away. */
 
-import { readFile } from 'node:fs/promises'
 import { Command, InvalidArgumentError, type Option } from 'commander'
 import yoctoSpinner from 'yocto-spinner'
-import {
-  type BuildEvent,
-  type Isolation,
-  openTemplates,
-  type TemplateRecord,
-  type TemplateSpec,
-  WarmcellError,
-} from '../index.ts'
+import { type BuildEvent, type Isolation, openTemplates, type TemplateRecord } from '../index.ts'
 import { interruptible } from './interruption.ts'
 import { colour, say } from './report.ts'
+import { type SpecChoices, specOf } from './spec.ts'
 
 interface Shared {
   isolation?: Isolation
 }
 
-interface BuildChoices extends Shared {
-  file?: string
-  memory?: number
-  vcpus?: number
-  setup: string[]
-  start?: string
+interface BuildChoices extends Shared, SpecChoices {
   verbose?: boolean
 }
 
@@ -151,32 +139,6 @@ class Progress {
   elapsed(): string {
     return this.#built ? `built in ${((performance.now() - this.#startedAt) / 1_000).toFixed(1)} s` : 'was there already'
   }
-}
-
-/** The spec of a file, with what the command line says over it. */
-async function specOf({ file, memory, vcpus, setup, start }: BuildChoices): Promise<TemplateSpec> {
-  const spec = file === undefined ? {} : await specFile(file)
-  const resources = {
-    ...spec.resources,
-    ...(memory !== undefined && { memoryMib: memory }),
-    ...(vcpus !== undefined && { vcpus }),
-  }
-  return {
-    ...spec,
-    ...(Object.keys(resources).length > 0 && { resources }),
-    ...(setup.length > 0 && { setup: [...(spec.setup ?? []), ...setup] }),
-    ...(start !== undefined && { start }),
-  }
-}
-
-async function specFile(file: string): Promise<TemplateSpec> {
-  try {
-    const spec: unknown = JSON.parse(await readFile(file, 'utf8'))
-    if (typeof spec === 'object' && spec !== null && !Array.isArray(spec)) return spec
-  } catch (cause) {
-    throw new WarmcellError('INVALID_ARGUMENT', `--file ${file}: ${(cause as Error).message}`, { cause })
-  }
-  throw new WarmcellError('INVALID_ARGUMENT', `--file ${file}: expected an object.`)
 }
 
 function print(records: readonly TemplateRecord[]): void {

@@ -17,9 +17,10 @@ const parkedMax = 2
 
 /**
  * How long the refill waits after stock was taken, in milliseconds: whoever took it is about to run a first command, and a process that starts
- * meanwhile takes the processor from it.
+ * meanwhile takes the processor from it. Counted from the last take of a burst, and no longer than `refillDelayMsMax` from its first.
  */
-const refillDelayMs = 25
+const refillDelayMs = 60
+const refillDelayMsMax = 200
 
 export class Shelf {
   /** Names it among the shelves; who waits for it waits for this kind. */
@@ -40,6 +41,7 @@ export class Shelf {
   /** Somebody wants its snapshot, though no machine of it. */
   wanted = false
   #refillAt = 0
+  #burstAt = 0
 
   constructor(key: string, template: Template, tenant?: string, backoff: Backoff = new Backoff()) {
     this.key = key
@@ -78,7 +80,8 @@ export class Shelf {
   took(now: number): void {
     this.takenAt = now
     this.target.took(now)
-    if (this.#refillAt <= now) this.#refillAt = now + refillDelayMs
+    if (this.#refillAt <= now) this.#burstAt = now
+    this.#refillAt = Math.min(now + refillDelayMs, this.#burstAt + refillDelayMsMax)
   }
 
   /** Until when nothing is made for stock. */

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { Scratch } from '../support/scratch.ts'
 import { eventually, vmProcesses } from './vm.ts'
 
 const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
@@ -97,8 +98,15 @@ describe('warmcell run', () => {
       code: 1,
       stderr: expect.stringContaining('--timeout'),
     })
-    const template = await warmcell(['run', '--template', 'nope', '--', 'true'])
-    expect(template).toMatchObject({ code: 125, stderr: expect.stringContaining("no template 'nope'") })
+    const template = await warmcell(['run', '--file', '/no/spec.json', '--', 'true'])
+    expect(template).toMatchObject({ code: 125, stderr: expect.stringContaining('--file /no/spec.json') })
+  })
+
+  it('takes what it is made of from a file', async () => {
+    using scratch = new Scratch()
+    const spec = { resources: { memoryMib: 128 }, setup: ['echo prepared > /srv/note'] }
+    const file = scratch.file('spec.json', JSON.stringify(spec))
+    expect(await warmcell(['run', '--file', file, '--', 'cat', '/srv/note'])).toMatchObject({ code: 0, stdout: 'prepared\n' })
   })
 })
 
