@@ -2,10 +2,9 @@
 
 import { randomBytes } from 'node:crypto'
 import { setTimeout as rest } from 'node:timers/promises'
-import { definedOnly } from '../common/defined.ts'
 import { type ErrorCode, WarmcellError } from '../errors.ts'
 import type { Machine, ParkedMachine } from '../machine/index.ts'
-import type { Snapshot, Template } from '../template/index.ts'
+import { idleProgram, type Snapshot, type Template } from '../template/index.ts'
 import type { MachineSource } from './source.ts'
 
 /** At which step a microVM or a template was lost. */
@@ -90,14 +89,7 @@ const restMs = 50
  * @throws `StepFailure`, or the signal's reason.
  */
 export function exercise(machine: Machine, template: Template, signal: AbortSignal): Promise<void> {
-  const program = {
-    // By its name, as a tenant would say it: the search through PATH is part of the way.
-    arguments: ['true'],
-    environment: definedOnly(template.env),
-    cwd: template.cwd,
-    user: template.user,
-    stdin: 'closed',
-  } as const
+  const program = idleProgram(template)
   const options = { signal, timeoutMs: exerciseDeadlineMs }
   return step('exercise', machine.id, signal, async () => {
     await machine.exercise(program, options)

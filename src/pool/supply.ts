@@ -195,9 +195,7 @@ export class Supply {
     if (this.#parts.mode !== 'fail') return undefined
     if (shelf.stocked) return `nothing of '${shelf.name}' is warm`
     // There is no stock to wait for: one is made if there is room for it, and for those before it.
-    return hasRoomFor(cost, [...this.#views(performance.now()).values()], this.budget)
-      ? undefined
-      : (shortage ?? 'creates before this one take what is left')
+    return this.#hasRoomFor(cost) ? undefined : (shortage ?? othersFirst)
   }
 
   #hasRoomFor(cost: Cost): boolean {

@@ -8,6 +8,7 @@ export {
   type TemplateInfo,
   type TemplateRecord,
 } from './catalog.ts'
+export { idleProgram } from './exercise.ts'
 export { planBoot } from './plan.ts'
 export { resolveTemplate, resolveTemplates } from './resolve.ts'
 export type { BuildEvent, BuildOptions, Snapshot } from './snapshot.ts'
