@@ -6,7 +6,7 @@ export const usage = `npm run bench -- [options]
 Measures warmcell beside what else could run a program apart: spawn, bwrap, crun, runc, podman. Contenders take turns in every round.
 
   --quick              about two minutes: fewer rounds, smaller bursts
-  --rounds N           rounds of every row (20; with --quick 4)
+  --rounds N           rounds of every row (20; with --quick 3)
   --only T1,T3         these rows alone
   --kernel NAME        stock or minimal; default: stock, and minimal beside it where its image is built
   --install            first installs the missing contenders from Debian (needs root), then runs
@@ -57,14 +57,14 @@ export function parseOptions(argv, rowIds) {
 }
 
 /** How much is measured. Samples of quick things are cheap, so a round of them has several; podman is slow, so it joins fewer rounds. */
-function planOf(quick, rounds = quick ? 4 : 20) {
+function planOf(quick, rounds = quick ? 3 : 20) {
   return {
     quick,
     rounds,
     /** Rounds of rows whose turns take milliseconds: enough for a p99 to mean something. */
     shortRounds: rounds * (quick ? 5 : 10),
     /** Rounds of rows whose turns take seconds. */
-    longRounds: Math.max(1, Math.ceil(rounds / (quick ? 4 : 2))),
+    longRounds: Math.max(1, Math.ceil(rounds / (quick ? 3 : 2))),
     podmanEveryRounds: quick ? 5 : 4,
     burst: 16,
     streamMib: quick ? 32 : 64,

@@ -29,7 +29,8 @@ export class Edition {
   readonly parked: Stocked<ParkedMachine>[] = []
   /** Machines of it in the making. */
   making = 0
-  parking = 0
+  /** Processes on their way to be parked. */
+  readonly parkings: Set<Promise<void>> = new Set()
   /** When its snapshot was last looked at after a failure. */
   verifiedAt: number = Number.NEGATIVE_INFINITY
   verifying: Promise<void> | undefined
@@ -38,6 +39,10 @@ export class Edition {
     this.template = template
     this.tenant = tenant
     this.cost = { memoryMib: template.resources.memoryMib + hypervisorMemoryMib, sandboxes: 1 }
+  }
+
+  get parking(): number {
+    return this.parkings.size
   }
 
   /** Where every machine boots by itself there is nothing to build. */

@@ -110,17 +110,17 @@ export class Factory {
     const { budget, changed } = this.#parts
     const { snapshot } = edition
     const room = budget.take(parkedCost)
-    edition.parking++
-    void this.#makings
+    const done = this.#makings
       .add(() => this.#parkOne(shelf, edition, snapshot as Snapshot, room))
       .catch(async (failure: unknown) => {
         this.#release(room)
         if (failure instanceof StepFailure) await this.#examine(shelf, edition, snapshot, failure)
       })
       .finally(() => {
-        edition.parking--
+        edition.parkings.delete(done)
         changed()
       })
+    edition.parkings.add(done)
   }
 
   async #makeOne(

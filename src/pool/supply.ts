@@ -122,7 +122,7 @@ export class Supply {
     const surplus = Math.max(0, edition.warm.length - this.#targetOf(shelf))
     const ends = edition.warm.slice(0, surplus).map((one) => this.#disposal.discard(edition.warm, one))
     if (shelf.parkedTargetAt(performance.now()) === 0 && this.waiting(shelf.key) === 0)
-      ends.push(...[...edition.parked].map((one) => this.#disposal.discard(edition.parked, one)))
+      ends.push(...[...edition.parked].map((one) => this.#disposal.discard(edition.parked, one)), ...edition.parkings)
     await Promise.all([...ends, this.#trimMakings(shelf)])
   }
 
