@@ -3,6 +3,7 @@
 import { WarmcellError } from '../errors.ts'
 import type { Machine } from '../machine/index.ts'
 import type { BuildOptions, Snapshot, Template } from '../template/index.ts'
+import { Alarm } from './alarm.ts'
 import { Budget, type BudgetLimits, type Cost } from './budget.ts'
 import { Conditions } from './conditions.ts'
 import { Disposal, type Stocked } from './disposal.ts'
@@ -40,8 +41,7 @@ export class Supply {
   readonly #queueing = new Queueing()
   readonly #factory: Factory
   readonly #shelves = new Map<string, Shelf>()
-  #timer: NodeJS.Timeout | undefined
-  #wakesAt: number = Number.POSITIVE_INFINITY
+  readonly #alarm = new Alarm(() => this.pump())
   #decidedAt = 0
   #pumping: 'no' | 'yes' | 'again' = 'no'
   #draining = false
@@ -113,7 +113,7 @@ export class Supply {
       this.conditions.review()
     } while ((this.#pumping as string) === 'again')
     this.#pumping = 'no'
-    this.#armTimer()
+    this.#setAlarm()
   }
 
   /** Throws away what is more than the target. Resolves when it is gone. */
@@ -155,7 +155,7 @@ export class Supply {
     await this.#factory.idle()
     // What came to its end just now has been thrown away, and is not gone yet.
     await this.settled()
-    clearTimeout(this.#timer)
+    this.#alarm.clear()
   }
 
   #takeWarm(shelf: Shelf): Supplied | undefined {
@@ -164,7 +164,7 @@ export class Supply {
       // The newest: what it touched last is still in the host's memory.
       const stocked = warm.pop()
       if (stocked === undefined) continue
-      this.#wakeBy(shelf.restsUntil)
+      this.#lookBy(shelf.restsUntil)
       return { machine: stocked.item, origin: 'warm', template }
     }
     return undefined
@@ -295,19 +295,13 @@ export class Supply {
     if (idle && (shelf.retired || edition.tenant !== undefined)) this.#shelves.delete(shelf.key)
   }
 
-  /** Wakes up when the rest of some shelf is over, or its target may fall: as seen from the last decision, or what ended since would be missed. */
-  #armTimer(): void {
-    clearTimeout(this.#timer)
-    this.#wakesAt = Number.POSITIVE_INFINITY
-    this.#wakeBy(Math.min(...[...this.#shelves.values()].map((shelf) => shelf.changesAt(this.#decidedAt))))
+  /** Looks again when the rest of some shelf is over, or its target may fall: as seen from the last decision, or what ended since would be missed. */
+  #setAlarm(): void {
+    this.#alarm.clear()
+    this.#lookBy(Math.min(...[...this.#shelves.values()].map((shelf) => shelf.changesAt(this.#decidedAt))))
   }
 
-  #wakeBy(time: number): void {
-    if (time >= this.#wakesAt || this.closing.aborted) return
-    clearTimeout(this.#timer)
-    this.#wakesAt = time
-    this.#timer = setTimeout(() => this.pump(), Math.max(1, Math.ceil(time - performance.now())))
-    // A pool that only waits for its own next look keeps no process alive.
-    this.#timer.unref()
+  #lookBy(time: number): void {
+    if (!this.closing.aborted) this.#alarm.by(time)
   }
 }
