@@ -1,7 +1,7 @@
 /** `warmcell run`: one command in a fresh microVM, as if it ran here. */
 
 import { createPool, type Isolation, type Process, WarmcellError } from '../index.ts'
-import { Interruption } from './interruption.ts'
+import { interruptible } from './interruption.ts'
 import { colour, say, withProgress } from './report.ts'
 import { specOf } from './spec.ts'
 
@@ -24,19 +24,9 @@ const exitCodeOfTimeout = 124
 const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const
 
 export async function runCommand(command: string[], options: RunOptions): Promise<void> {
-  const interrupted = new AbortController()
-  const onInterrupt = (signal: NodeJS.Signals): void => interrupted.abort(new Interruption(signal))
-  for (const signal of forwarded) process.once(signal, onInterrupt)
-  try {
-    process.exitCode = await run(command, options, interrupted.signal, () => {
-      for (const signal of forwarded) process.removeListener(signal, onInterrupt)
-    })
-  } catch (error) {
-    if (!(error instanceof Interruption)) throw error
-    process.exitCode = error.exitCode
-  } finally {
-    for (const signal of forwarded) process.removeListener(signal, onInterrupt)
-  }
+  await interruptible(async (interrupted, release) => {
+    process.exitCode = await run(command, options, interrupted, release)
+  }, forwarded)
 }
 
 async function run(command: string[], options: RunOptions, interrupted: AbortSignal, onStarted: () => void): Promise<number> {

@@ -67,14 +67,3 @@ export class ParkedMachine {
     await this.#vm.kill()
   }
 }
-
-/** A clone from nothing: parked and cloned at once. @throws as both. */
-export async function cloneMachine(
-  hypervisor: Hypervisor,
-  snapshot: VmSnapshot,
-  id: string,
-  options: CloneOptions = {},
-): Promise<Machine> {
-  const parked = await parkMachine(hypervisor, snapshot, id, options)
-  return parked.clone(options)
-}

@@ -1,3 +1,3 @@
 export { bootMachine } from './boot.ts'
-export { cloneMachine, ParkedMachine, parkMachine } from './clone.ts'
+export { ParkedMachine, parkMachine } from './clone.ts'
 export { Machine, type MachineEnd } from './machine.ts'

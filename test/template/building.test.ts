@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { digestFile } from '../../src/host/index.ts'
-import { cloneMachine } from '../../src/machine/index.ts'
 import type { FakeProgram } from '../../src/testing/index.ts'
+import { cloneMachine } from '../support/clone-machine.ts'
 import { modeOf, Workshop } from './workshop.ts'
 
 /** Puts a file into the guest: `touch PATH`. */

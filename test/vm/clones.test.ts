@@ -8,9 +8,10 @@ import type { VmSnapshot, VmSpec } from '../../src/hypervisor/index.ts'
 import { QemuHypervisor } from '../../src/hypervisor/qemu/index.ts'
 import { findGuestImage } from '../../src/image/index.ts'
 import { freshIdentity } from '../../src/machine/identity.ts'
-import { bootMachine, cloneMachine, type Machine } from '../../src/machine/index.ts'
+import { bootMachine, type Machine } from '../../src/machine/index.ts'
 import { MuxSession } from '../../src/mux/index.ts'
 import { planBoot, resolveTemplate } from '../../src/template/index.ts'
+import { cloneMachine } from '../support/clone-machine.ts'
 import { Scratch } from '../support/scratch.ts'
 
 const clonesMax = 8

@@ -2,6 +2,7 @@
 
 import type { Duplex } from 'node:stream'
 import { z } from 'zod'
+import { type Deferred, deferred } from '../../common/deferred.ts'
 import { foreignText } from '../../common/text.ts'
 import { WarmcellError } from '../../errors.ts'
 
@@ -31,7 +32,7 @@ const lineCharactersMax = 1_048_576
 export class QmpClient {
   readonly #pipe: Duplex
   readonly #waiters: Waiter[] = []
-  #migration: Waiter | undefined
+  #migration: Deferred<string> | undefined
   #partial = ''
   #end: WarmcellError | undefined
 
@@ -58,12 +59,10 @@ export class QmpClient {
 
   /** Saves to a file, or loads from one; resolves when it is done. @throws `BOOT_FAILED` */
   async migrate(command: 'migrate' | 'migrate-incoming', hostPath: string): Promise<void> {
-    const done = new Promise<unknown>((resolve, reject) => {
-      this.#migration = { resolve, reject }
-    })
-    done.catch(() => {})
+    const done = deferred<string>()
+    this.#migration = done
     await this.execute(command, { channels: [{ 'channel-type': 'main', addr: fileAddress(hostPath) }] })
-    if ((await done) === 'completed') return
+    if ((await done.promise) === 'completed') return
     const found = migrationSchema.safeParse(await this.execute('query-migrate'))
     const reason = found.data?.['error-desc'] ?? 'it gave no reason'
     throw new WarmcellError('BOOT_FAILED', `QEMU could not ${command}: ${foreignText(reason)}`)
