@@ -13,7 +13,7 @@ import { Slots } from './slots.ts'
 import { encodeStart } from './start.ts'
 
 /** The generation of the wire this host speaks: protocol.md. */
-export const protocolGeneration = 2
+export const protocolGeneration = 3
 
 /** Each has three streams, of the 256 that the guest takes at once: room is left for files and what later parts add. */
 export const processesAtOnceMax = 80

@@ -56,7 +56,7 @@ describe('golden messages', () => {
       stdin: 1,
     })
     expect(read('hello', 'guest')).toMatchObject({
-      generation: 2,
+      generation: 3,
       wallClockNs: 1_735_689_600_123_456_789n,
       hostname: 'warmcell-7f3a',
       generationId: 0n,

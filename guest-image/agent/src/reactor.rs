@@ -15,6 +15,7 @@ pub enum Token {
     Stdout(u32),
     Stderr(u32),
     Drain(u32),
+    Flow(u32),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +77,7 @@ fn encode(token: Token) -> u64 {
         Token::Stdout(id) => (4, id),
         Token::Stderr(id) => (5, id),
         Token::Drain(id) => (6, id),
+        Token::Flow(id) => (8, id),
     };
     kind << 32 | u64::from(id)
 }
@@ -90,6 +92,7 @@ fn decode(token: u64) -> Token {
         4 => Token::Stdout(id),
         5 => Token::Stderr(id),
         7 => Token::MemoryEvents,
+        8 => Token::Flow(id),
         _ => Token::Drain(id),
     }
 }

@@ -1,9 +1,13 @@
 //! The agent at work: one loop that waits, takes what the host sends, moves what processes print, and answers.
 
+mod files;
+mod flow;
 mod identity;
 mod input;
+mod limits;
 mod output;
 mod port;
+mod ports;
 mod process;
 mod quiesce;
 mod streams;
@@ -14,12 +18,12 @@ use crate::sys::{self, Policy};
 use crate::tenant::boot_id::BootId;
 use crate::tenant::Tenant;
 use crate::yamux::{Event, Session, Violation};
+use flow::{Flow, Progress};
 use output::Output;
 use port::Port;
 use process::Process;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::ops::Bound;
 use std::os::unix::io::OwnedFd;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -61,6 +65,8 @@ pub struct Agent {
     roles: BTreeMap<u32, Role>,
     /// By the id of the control stream, or, of one that a session left behind, by an even number.
     processes: BTreeMap<u32, Process>,
+    /// By the id of their stream.
+    flows: BTreeMap<u32, Box<dyn Flow>>,
     drains: BTreeMap<u32, Output>,
     next_drain: u32,
     last_orphan: u32,
@@ -91,6 +97,7 @@ impl Agent {
             session: Session::new(),
             roles: BTreeMap::new(),
             processes: BTreeMap::new(),
+            flows: BTreeMap::new(),
             drains: BTreeMap::new(),
             next_drain: 0,
             last_orphan: 0,
@@ -128,7 +135,7 @@ impl Agent {
                 process.kill_if_due();
             }
             moved = self.receive()?;
-            moved |= self.move_output();
+            moved |= self.move_data()?;
             self.settle()?;
             moved |= self.port.flush(&mut self.session.out).map_err(|_| Ending::HostGone)?;
             // Burying takes as long as telling, and nobody waits for it.
@@ -144,7 +151,8 @@ impl Agent {
         let kill = self.processes.values().filter_map(Process::deadline).min();
         let young = self.processes.values().filter_map(Process::is_young_until).max().filter(|&until| until > Instant::now());
         self.tenant.be(if young.is_some() { Policy::Patient } else { Policy::Ordinary });
-        kill.into_iter().chain(young).min()
+        let flow = self.flows.values().filter_map(|flow| flow.deadline()).min();
+        kill.into_iter().chain(young).chain(flow).min()
     }
 
     fn note(&mut self, token: Token, readiness: Readiness) -> Result<(), Ending> {
@@ -160,6 +168,12 @@ impl Agent {
             Token::Drain(id) => {
                 if let Some(drain) = self.drains.get_mut(&id) {
                     drain.note(readiness);
+                }
+                return Ok(());
+            }
+            Token::Flow(id) => {
+                if let Some(flow) = self.flows.get_mut(&id) {
+                    flow.note(readiness);
                 }
                 return Ok(());
             }
@@ -209,24 +223,37 @@ impl Agent {
         Ok(moved)
     }
 
-    /// One round: each process whose output is ready, and whose stream has credit, sends one frame of it at most.
-    fn move_output(&mut self) -> bool {
+    /// One round: each process and each flow that has something to move, and may, moves one frame of it at most.
+    fn move_data(&mut self) -> Result<bool, Ending> {
         let mut moved = false;
-        let after = (Bound::Excluded(self.last_served), Bound::Unbounded);
-        let order: Vec<u32> = self.processes.range(after).chain(self.processes.range(..=self.last_served)).map(|(&id, _)| id).collect();
+        let mut order: Vec<u32> = self.processes.keys().chain(self.flows.keys()).copied().collect();
+        order.sort_unstable();
+        let next = order.partition_point(|&id| id <= self.last_served);
+        order.rotate_left(next);
         for id in order {
-            if let Some(process) = self.processes.get_mut(&id) {
-                if process.transfer(&mut self.session, &mut self.port) {
-                    moved = true;
-                    self.last_served = id;
-                }
+            let progress = if let Some(process) = self.processes.get_mut(&id) {
+                process.transfer(&mut self.session, &mut self.port)
+            } else if let Some(flow) = self.flows.get_mut(&id) {
+                flow.transfer(id, &mut self.session, &mut self.port)
+            } else {
+                Progress::Idle
+            };
+            if let Progress::Idle = progress {
+                continue;
+            }
+            moved = true;
+            self.last_served = id;
+            if let Progress::Over = progress {
+                self.flows.remove(&id);
+                self.roles.insert(id, Role::Deaf);
+                self.advance(id)?;
             }
         }
         for drain in self.drains.values_mut() {
             moved |= drain.transfer(&mut self.session, &mut self.port);
         }
         self.drains.retain(|_, drain| drain.is_open());
-        moved
+        Ok(moved)
     }
 
     /// Says of each process that has ended that it has, once all it printed is on its way; and forgets it.

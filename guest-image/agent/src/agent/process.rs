@@ -1,5 +1,6 @@
 //! One process of the tenant: its life, from `Started` to `Exited`.
 
+use super::flow::Progress;
 use super::input::Input;
 use super::output::Output;
 use super::port::Port;
@@ -155,12 +156,15 @@ impl Process {
         Ok(())
     }
 
-    /// Moves what can be moved. True if there may be more.
-    pub fn transfer(&mut self, session: &mut Session, port: &mut Port) -> bool {
+    /// Moves what can be moved.
+    pub(super) fn transfer(&mut self, session: &mut Session, port: &mut Port) -> Progress {
         let input = self.stdin.transfer(session);
         let stdout = self.stdout.transfer(session, port);
         let stderr = self.stderr.transfer(session, port);
-        input || stdout || stderr
+        match input || stdout || stderr {
+            true => Progress::Moved,
+            false => Progress::Idle,
+        }
     }
 
     /// It has ended, and what it printed is on its way.

@@ -10,9 +10,9 @@ use crate::yamux::Session;
 impl Agent {
     /// The host has sent the last it will send. What runs goes on without anybody who hears of it.
     pub(super) fn quiesce(&mut self, id: u32) -> sys::Result<()> {
-        let unfinished = |role: &Role| matches!(role, Role::Opening(_) | Role::File(_) | Role::Quiesce);
+        let unfinished = |role: &Role| matches!(role, Role::Opening(_) | Role::File(_) | Role::Flow | Role::Quiesce);
         if self.roles.iter().any(|(&other, role)| other != id && self.session.is_alive(other) && unfinished(role)) {
-            let why = "something else is under way: a file being written, or a stream just opened";
+            let why = "something else is under way: a file, a connection, or a stream just opened";
             self.answer(id, &Failed::new(errno::EBUSY, "quiesce", why).encode());
             return Ok(());
         }

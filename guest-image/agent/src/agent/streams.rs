@@ -24,6 +24,8 @@ pub(super) enum Role {
         process: u32,
     },
     File(NewFile),
+    /// A flow of the same id takes what arrives.
+    Flow,
     /// The session is to end: it does when the host has ended this stream, and so has nothing more to say.
     Quiesce,
     /// Its answer is given. What still comes is thrown away.
@@ -100,6 +102,7 @@ impl Agent {
                     self.quiesce(id)?;
                     self.roles.insert(id, Role::Deaf);
                 }
+                Some(Role::Flow) => return Ok(()),
                 // Its process takes it, as fast as it reads.
                 Some(Role::Stdio { process }) if self.processes.contains_key(process) => return Ok(()),
                 Some(Role::Stdio { .. } | Role::Stderr { .. } | Role::Deaf) => {
@@ -132,6 +135,7 @@ impl Agent {
                     process.stderr.drop_reader();
                 }
             }
+            Some(Role::Flow) => drop(self.flows.remove(&id)),
             // A file that is not complete is undone as it is dropped.
             Some(Role::File(_) | Role::Opening(_) | Role::Quiesce | Role::Deaf) | None => {}
         }
@@ -160,6 +164,19 @@ impl Agent {
                 self.answer(id, &answer);
                 Role::Deaf
             }),
+            Opening::Connect { port } => self.connect(id, port),
+            Opening::AwaitPort { port } => self.await_port(id, port),
+            Opening::Measure => self.measure(id),
+            Opening::Limit(limits) => self.limit(id, &limits),
+            Opening::ReadFile(_)
+            | Opening::Stat(_)
+            | Opening::List { .. }
+            | Opening::MakeDirectory(_)
+            | Opening::Rename { .. }
+            | Opening::Remove { .. }
+            | Opening::Watch { .. }
+            | Opening::ReadTree(_)
+            | Opening::WriteTree(_) => self.open_files(id, &opening),
             Opening::Unknown => Err(unknown(message.kind)),
         };
         Ok(opened.unwrap_or_else(|failed| {
@@ -198,9 +215,9 @@ impl Agent {
     }
 
     fn write_file(&mut self, id: u32, file: &WriteFile<'_>) -> Result<Role, Failed> {
-        let user = self.tenant.user(file.user)?;
-        let path = from_home(&user, file.path);
-        NewFile::create(&self.tenant, &path, file.mode as u32, &user, id).map(Role::File)
+        let user = self.tenant.user(file.place.user)?;
+        let path = from_home(&user, file.place.path);
+        NewFile::create(&self.tenant, &path, file.mode.unwrap_or(0o644), &user, id).map(Role::File)
     }
 
     fn request(&mut self, id: u32, body: &[u8]) -> Result<(), Violation> {
@@ -216,6 +233,7 @@ impl Agent {
                 self.session.send(id, &message::signalled(delivered));
             }
             ProcessRequest::Terminate { grace_ms } => process.terminate(Duration::from_millis(grace_ms)),
+            ProcessRequest::Resize(_) => {}
             ProcessRequest::Unknown => self.session.send(id, &unknown(message.kind).encode()),
         }
         Ok(())

@@ -5,7 +5,7 @@ use crate::errno::{self, Errno};
 use crate::yamux::Violation;
 
 /// The contract both sides speak.
-pub const GENERATION: u64 = 2;
+pub const GENERATION: u64 = 3;
 
 pub const HELLO: u8 = 0x01;
 pub const START: u8 = 0x02;
@@ -15,6 +15,21 @@ pub const TERMINATE: u8 = 0x05;
 pub const WRITE_FILE: u8 = 0x06;
 pub const QUIESCE: u8 = 0x07;
 pub const SET_CLOCK: u8 = 0x08;
+pub const RESIZE: u8 = 0x09;
+pub const READ_FILE: u8 = 0x0a;
+pub const STAT: u8 = 0x0b;
+pub const LIST: u8 = 0x0c;
+pub const MAKE_DIRECTORY: u8 = 0x0d;
+pub const RENAME: u8 = 0x0e;
+pub const REMOVE: u8 = 0x0f;
+pub const WATCH: u8 = 0x10;
+pub const READ_TREE: u8 = 0x11;
+pub const WRITE_TREE: u8 = 0x12;
+pub const NODE: u8 = 0x13;
+pub const CONNECT: u8 = 0x14;
+pub const AWAIT_PORT: u8 = 0x15;
+pub const MEASURE: u8 = 0x16;
+pub const LIMIT: u8 = 0x17;
 pub const WELCOME: u8 = 0x81;
 pub const STARTED: u8 = 0x82;
 pub const EXITED: u8 = 0x83;
@@ -22,6 +37,11 @@ pub const SIGNALLED: u8 = 0x84;
 pub const WRITTEN: u8 = 0x86;
 pub const QUIESCED: u8 = 0x87;
 pub const CLOCK_SET: u8 = 0x88;
+pub const READING: u8 = 0x8a;
+pub const DONE: u8 = 0x8b;
+pub const CHANGED: u8 = 0x91;
+pub const ENTRY: u8 = 0x93;
+pub const MEASURED: u8 = 0x96;
 pub const FAILED: u8 = 0xff;
 
 /// The longest text a `Failed` carries.
@@ -50,13 +70,96 @@ pub struct Start<'a> {
     pub user: &'a str,
     /// A pipe, or `/dev/null`.
     pub stdin: bool,
+    /// A terminal in place of pipes.
+    pub terminal: Option<TerminalSize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TerminalSize {
+    pub columns: u16,
+    pub rows: u16,
+}
+
+/// A path, and the user from whose home it goes if it is relative and who owns what is made there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place<'a> {
+    pub path: &'a str,
+    pub user: &'a str,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct WriteFile<'a> {
+    pub place: Place<'a>,
+    /// Absent: as it is.
+    pub mode: Option<u32>,
+    pub append: bool,
+}
+
+/// What is said of something in a file system, whichever way it goes.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Facts<'a> {
     pub path: &'a str,
-    pub mode: u64,
-    pub user: &'a str,
+    pub kind: NodeKind,
+    pub size_bytes: u64,
+    pub mode: u32,
+    /// Since 1970.
+    pub modified_ns: u64,
+    /// Of a symbolic link.
+    pub target: Option<&'a str>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodeKind {
+    File = 1,
+    Directory = 2,
+    Symlink = 3,
+    /// Never from the host.
+    Other = 4,
+}
+
+impl<'a> Facts<'a> {
+    /// A `Node`, which the host sends in a tree.
+    pub fn decode(message: &Message<'a>) -> Result<Facts<'a>, Violation> {
+        if message.kind != NODE {
+            return Err(Violation("something other than a node in a tree"));
+        }
+        let kind = match message.number(2)? {
+            1 => NodeKind::File,
+            2 => NodeKind::Directory,
+            3 => NodeKind::Symlink,
+            _ => return Err(Violation("a node that is no file, directory or symlink")),
+        };
+        Ok(Facts {
+            path: message.text(1)?,
+            kind,
+            size_bytes: message.number(3)?,
+            mode: file_mode(message.number(4)?)?,
+            modified_ns: message.number(5)?,
+            target: message.optional_text(6)?,
+        })
+    }
+
+    /// An `Entry`, which the guest sends.
+    pub fn encode(&self, owner: &str) -> Vec<u8> {
+        let encoder = Encoder::new(ENTRY).text(1, self.path).number(2, self.kind as u64).number(3, self.size_bytes);
+        let encoder = encoder.number(4, self.mode.into()).number(5, self.modified_ns);
+        match self.target {
+            Some(target) => encoder.text(6, target),
+            None => encoder,
+        }
+        .text(7, owner)
+        .finish()
+    }
+}
+
+/// What a tenant may have of the machine. Absent: as it is.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    pub memory_bytes: Option<u64>,
+    pub disk_bytes: Option<u64>,
+    pub processes: Option<u64>,
+    /// 100 is one processor.
+    pub cpu_percent: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +184,35 @@ pub enum Opening<'a> {
     SetClock {
         wall_clock_ns: u64,
     },
+    ReadFile(Place<'a>),
+    Stat(Place<'a>),
+    List {
+        place: Place<'a>,
+        depth: u64,
+    },
+    MakeDirectory(Place<'a>),
+    Rename {
+        from: Place<'a>,
+        to: &'a str,
+    },
+    Remove {
+        place: Place<'a>,
+        recursive: bool,
+    },
+    Watch {
+        place: Place<'a>,
+        recursive: bool,
+    },
+    ReadTree(Place<'a>),
+    WriteTree(Place<'a>),
+    Connect {
+        port: u16,
+    },
+    AwaitPort {
+        port: u16,
+    },
+    Measure,
+    Limit(Limits),
     Unknown,
 }
 
@@ -94,14 +226,19 @@ impl<'a> Opening<'a> {
                 hostname: message.text(4)?,
                 machine_id: require(message.text(5)?, is_machine_id, "a machine id that is not 32 hex digits")?,
                 generation_id: message.number(6)?,
-                template: require(message.number(7)?, |&number| number <= 1, "a template that is neither 0 nor 1")? == 1,
+                template: flag(message, 7)?,
             }),
             START => Opening::Start(Start {
                 arguments: message.texts(1)?,
                 environment: require(message.texts(2)?, |entries| entries.iter().all(has_name), "a variable without a name or =")?,
                 cwd: message.text(3)?,
                 user: message.text(4)?,
-                stdin: require(message.number(5)?, |&number| number <= 1, "a stdin that is neither 0 nor 1")? == 1,
+                stdin: flag(message, 5)?,
+                terminal: match (message.optional_number(6)?, message.optional_number(7)?) {
+                    (Some(columns), Some(rows)) => Some(TerminalSize::checked(columns, rows)?),
+                    (None, None) => None,
+                    _ => return Err(Violation("columns without rows, or rows without columns")),
+                },
             }),
             ATTACH => {
                 let channel = match message.number(2)? {
@@ -112,15 +249,65 @@ impl<'a> Opening<'a> {
                 Opening::Attach { process: message.number(1)?, channel }
             }
             WRITE_FILE => Opening::WriteFile(WriteFile {
-                path: require(message.text(1)?, |path| !path.is_empty(), "an empty path")?,
-                mode: message.number(2)?,
-                user: message.text(3)?,
+                place: Place { path: require(message.text(1)?, |path| !path.is_empty(), "an empty path")?, user: message.text(3)? },
+                mode: message.optional_number(2)?.map(file_mode).transpose()?,
+                append: flag(message, 4)?,
             }),
             QUIESCE => Opening::Quiesce,
             SET_CLOCK => Opening::SetClock { wall_clock_ns: message.number(1)? },
+            READ_FILE => Opening::ReadFile(place(message)?),
+            STAT => Opening::Stat(place(message)?),
+            LIST => {
+                let depth = require(message.number(3)?, |&number| number > 0, "a list to no depth")?;
+                Opening::List { place: place(message)?, depth }
+            }
+            MAKE_DIRECTORY => Opening::MakeDirectory(place(message)?),
+            RENAME => Opening::Rename { from: Place { path: message.text(1)?, user: message.text(3)? }, to: message.text(2)? },
+            REMOVE => Opening::Remove { place: place(message)?, recursive: flag(message, 3)? },
+            WATCH => Opening::Watch { place: place(message)?, recursive: flag(message, 3)? },
+            READ_TREE => Opening::ReadTree(place(message)?),
+            WRITE_TREE => Opening::WriteTree(place(message)?),
+            CONNECT => Opening::Connect { port: port(message)? },
+            AWAIT_PORT => Opening::AwaitPort { port: port(message)? },
+            MEASURE => Opening::Measure,
+            LIMIT => {
+                let cpu_percent = require(message.optional_number(4)?, |&percent| percent != Some(0), "no processor at all")?;
+                Opening::Limit(Limits {
+                    memory_bytes: message.optional_number(1)?,
+                    disk_bytes: message.optional_number(2)?,
+                    processes: message.optional_number(3)?,
+                    cpu_percent,
+                })
+            }
             _ => Opening::Unknown,
         })
     }
+}
+
+impl TerminalSize {
+    fn checked(columns: u64, rows: u64) -> Result<TerminalSize, Violation> {
+        match (u16::try_from(columns), u16::try_from(rows)) {
+            (Ok(columns), Ok(rows)) if columns > 0 && rows > 0 => Ok(TerminalSize { columns, rows }),
+            _ => Err(Violation("a terminal of a size that is none")),
+        }
+    }
+}
+
+fn place<'a>(message: &Message<'a>) -> Result<Place<'a>, Violation> {
+    Ok(Place { path: message.text(1)?, user: message.text(2)? })
+}
+
+fn port(message: &Message<'_>) -> Result<u16, Violation> {
+    let number = require(message.number(1)?, |number| (1..=65_535).contains(number), "a port that is not 1 to 65,535")?;
+    Ok(number as u16)
+}
+
+fn flag(message: &Message<'_>, tag: u8) -> Result<bool, Violation> {
+    Ok(require(message.number(tag)?, |&number| number <= 1, "a flag that is neither 0 nor 1")? == 1)
+}
+
+fn file_mode(number: u64) -> Result<u32, Violation> {
+    Ok(require(number, |&mode| mode <= 0o7777, "a mode of more than 12 bits")? as u32)
 }
 
 fn require<T>(value: T, holds: impl FnOnce(&T) -> bool, otherwise: &'static str) -> Result<T, Violation> {
@@ -144,6 +331,7 @@ fn has_name(entry: &&str) -> bool {
 pub enum ProcessRequest {
     Signal { signal: i32 },
     Terminate { grace_ms: u64 },
+    Resize(TerminalSize),
     Unknown,
 }
 
@@ -155,6 +343,7 @@ impl ProcessRequest {
                 ProcessRequest::Signal { signal: signal as i32 }
             }
             TERMINATE => ProcessRequest::Terminate { grace_ms: message.number(1)? },
+            RESIZE => ProcessRequest::Resize(TerminalSize::checked(message.number(1)?, message.number(2)?)?),
             _ => ProcessRequest::Unknown,
         })
     }
@@ -227,6 +416,14 @@ pub fn clock_set() -> Vec<u8> {
     Encoder::new(CLOCK_SET).finish()
 }
 
+pub fn reading(size_bytes: u64) -> Vec<u8> {
+    Encoder::new(READING).number(1, size_bytes).finish()
+}
+
+pub fn done() -> Vec<u8> {
+    Encoder::new(DONE).finish()
+}
+
 /// A request the guest does not know: of a later generation, or in the wrong place.
 pub fn unknown(kind: u8) -> Failed {
     Failed::new(errno::EOPNOTSUPP, "message", format!("a message of type {:#04x} means nothing here", kind))
@@ -248,7 +445,8 @@ mod tests {
             .number(5, 1)
             .finish();
         let message = Message::decode(&bytes[4..]).unwrap();
-        let start = Start { arguments: vec!["printf", "%s", ""], environment: vec!["A=1"], cwd: "", user: "root", stdin: true };
+        let start =
+            Start { arguments: vec!["printf", "%s", ""], environment: vec!["A=1"], cwd: "", user: "root", stdin: true, terminal: None };
         assert_eq!(Opening::decode(&message), Ok(Opening::Start(start)));
     }
 

@@ -45,6 +45,13 @@ impl<'a> Message<'a> {
         }
     }
 
+    fn optional(&self, tag: u8) -> Result<Option<&'a [u8]>, Violation> {
+        match self.fields().any(|field| field.0 == tag) {
+            true => self.one(tag).map(Some),
+            false => Ok(None),
+        }
+    }
+
     pub fn bytes(&self, tag: u8) -> Result<&'a [u8], Violation> {
         self.one(tag)
     }
@@ -55,6 +62,14 @@ impl<'a> Message<'a> {
 
     pub fn text(&self, tag: u8) -> Result<&'a str, Violation> {
         text(self.one(tag)?)
+    }
+
+    pub fn optional_number(&self, tag: u8) -> Result<Option<u64>, Violation> {
+        self.optional(tag)?.map(number).transpose()
+    }
+
+    pub fn optional_text(&self, tag: u8) -> Result<Option<&'a str>, Violation> {
+        self.optional(tag)?.map(text).transpose()
     }
 
     pub fn texts(&self, tag: u8) -> Result<Vec<&'a str>, Violation> {

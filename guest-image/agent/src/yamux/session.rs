@@ -7,7 +7,7 @@ use super::Violation;
 use std::collections::BTreeMap;
 
 /// Streams the host may have alive at once: a bound on what its bug can cost. One more is answered with RST.
-pub const STREAMS_MAX: usize = 256;
+pub const STREAMS_MAX: usize = 512;
 const GO_AWAY_PROTOCOL_ERROR: u32 = 1;
 
 /// What happened to a stream. What it now holds is asked of the session.

@@ -44,5 +44,5 @@ pub fn quiesce() -> Vec<u8> {
 }
 
 pub fn write_file(path: &str, mode: u64) -> Vec<u8> {
-    Encoder::new(message::WRITE_FILE).text(1, path).number(2, mode).text(3, "root").finish()
+    Encoder::new(message::WRITE_FILE).text(1, path).number(2, mode).text(3, "root").number(4, 0).finish()
 }
