@@ -3,7 +3,6 @@
 export {
   AgentConnection,
   type Identity,
-  processesAtOnceMax,
   protocolGeneration,
 } from './connection.ts'
 export {
@@ -14,6 +13,7 @@ export {
   type Message,
   messageBytesMax,
 } from './messages.ts'
+export { processesAtOnceMax } from './places.ts'
 export type { GuestProcess, ProcessSpec } from './process.ts'
 export { MessageReader, readMessage } from './reader.ts'
 export { argumentBytesMax } from './start.ts'

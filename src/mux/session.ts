@@ -8,8 +8,8 @@ import { Outlet } from './outlet.ts'
 import { MuxStream, type StreamHost } from './stream.ts'
 import { FrameWatch, frameMsMax } from './watch.ts'
 
-/** Streams of one side that may be alive at once: protocol.md, chapter 2. 85 processes of three streams each. */
-export const openStreamsMax = 256
+/** Streams that may be alive at once, by who opened them: protocol.md, chapter 2. */
+export const openStreamsMax = { client: 512, server: 256 } as const
 
 const streamIdMax = 0xffff_ffff
 
@@ -41,6 +41,8 @@ export class MuxSession {
   #resolveEnded: (error: WarmcellError | undefined) => void = () => {}
 
   readonly #ownParity: number
+  readonly #ownMax: number
+  readonly #peerMax: number
   #nextId: number
   #lastPeerId = 0
   #ownAlive = 0
@@ -68,8 +70,11 @@ export class MuxSession {
   constructor(pipe: Duplex, options: MuxSessionOptions) {
     this.#pipe = pipe
     this.#onStream = options.onStream
-    this.#ownParity = options.role === 'client' ? 1 : 0
-    this.#nextId = options.role === 'client' ? 1 : 2
+    const isClient = options.role === 'client'
+    this.#ownParity = isClient ? 1 : 0
+    this.#nextId = isClient ? 1 : 2
+    this.#ownMax = openStreamsMax[isClient ? 'client' : 'server']
+    this.#peerMax = openStreamsMax[isClient ? 'server' : 'client']
     this.#decoder = new FrameDecoder({
       header: (header) => this.#onHeader(header),
       body: (piece, last) => this.#onBody(piece, last),
@@ -97,12 +102,12 @@ export class MuxSession {
    * Opens a stream. Nothing is waited for: what is written in the same tick leaves together with the opening.
    *
    * @throws GUEST_UNREACHABLE when the session has ended, PROTOCOL when it ended by a violation; UNSUPPORTED, which is retryable,
-   * while 256 streams are alive.
+   * while as many are alive as this side may have.
    */
   open(): MuxStream {
     if (this.#end !== undefined) throw this.#end.error ?? closedHere()
-    if (this.#ownAlive >= openStreamsMax || this.#nextId > streamIdMax) {
-      throw new WarmcellError('UNSUPPORTED', `${openStreamsMax} streams are open to this guest, the most it takes at once.`, {
+    if (this.#ownAlive >= this.#ownMax || this.#nextId > streamIdMax) {
+      throw new WarmcellError('UNSUPPORTED', `${this.#ownMax} streams are open to this guest, the most it takes at once.`, {
         hint: 'Wait until one of them has ended.',
         retryable: true,
       })
@@ -225,7 +230,7 @@ export class MuxSession {
     if (streamId <= this.#lastPeerId) throw violation(`stream ${streamId} opened after stream ${this.#lastPeerId}`)
     this.#lastPeerId = streamId
     if (resetAtOnce) return
-    if (this.#onStream === undefined || this.#peerAlive >= openStreamsMax) {
+    if (this.#onStream === undefined || this.#peerAlive >= this.#peerMax) {
       this.#outlet.answer(FrameType.window, FrameFlag.rst, streamId, 0)
       return
     }

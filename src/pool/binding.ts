@@ -43,7 +43,7 @@ export async function writeFiles(
   try {
     for (const [path, content] of Object.entries(files)) {
       const data = typeof content === 'string' ? Buffer.from(content) : content
-      await machine.connection.writeFile(guestPath(cwd, path), data, { mode: fileMode, user, signal })
+      await machine.connection.files.write(guestPath(cwd, path), data, { mode: fileMode, user, signal })
     }
     signal.throwIfAborted()
   } catch (error) {

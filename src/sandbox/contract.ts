@@ -1,12 +1,14 @@
-/** What the caller of a sandbox sees: the sandbox, its processes, what is known of both. */
+/** What the caller of a sandbox sees of it, and what is known of it. */
 
 import type { CallOptions } from '../common/deadline.ts'
 import type { DestroyReason } from '../errors.ts'
 import type { Isolation } from '../hypervisor/index.ts'
-import type { Command, ExecOptions, SpawnOptions } from './options.ts'
-import type { OutputStream } from './output.ts'
-import type { ExecResult } from './result.ts'
-import type { SignalName } from './signals.ts'
+import type { Files } from './files/contract.ts'
+import type { Ports } from './ports/contract.ts'
+import type { Process, Processes } from './process/contract.ts'
+import type { Command, ExecOptions, SpawnOptions } from './process/options.ts'
+import type { ExecResult } from './process/result.ts'
+import type { Ptys } from './pty/contract.ts'
 
 export type SandboxState = 'running' | 'destroying' | 'destroyed' | 'crashed'
 
@@ -24,6 +26,23 @@ export interface SandboxInfo {
   /** From the call to the first moment a command could run, in milliseconds. */
   createMs: number
   metadata: Record<string, string>
+}
+
+export interface SandboxUsage {
+  /** Processor time of its programs, in milliseconds. */
+  cpuMs: number
+  /** Of its programs, with the files they have written to the writable layer. */
+  memoryBytes: number
+  memoryLimitBytes: number
+  /** Of the writable layer. */
+  diskBytes: number
+  diskLimitBytes: number
+  /** Processes and threads. */
+  processes: number
+  /** How many of its processes were ended for want of memory. */
+  oomKills: number
+  /** Since it was handed over, in milliseconds. */
+  uptimeMs: number
 }
 
 export interface SandboxEvents {
@@ -45,6 +64,10 @@ export interface Sandbox extends AsyncDisposable {
   readonly id: string
   readonly tenant?: string
   readonly state: SandboxState
+  readonly files: Files
+  readonly pty: Ptys
+  readonly ports: Ports
+  readonly processes: Processes
   /**
    * Runs a command to its end. Any exit code resolves; so does a timeout, with what was printed.
    *
@@ -59,6 +82,8 @@ export interface Sandbox extends AsyncDisposable {
    */
   spawn(command: Command, options?: SpawnOptions): Promise<Process>
   info(): SandboxInfo
+  /** What it takes now, and what it may take. @throws `SANDBOX_GONE`, `GUEST_UNREACHABLE`, `TIMEOUT`, or the signal's reason. */
+  usage(options?: CallOptions): Promise<SandboxUsage>
   /** Ends the lifetime `ms` from now, whatever was left; returns when that is. */
   extendTimeout(ms: number): Date
   /** Resolves when nothing of it is left. Idempotent. */
@@ -66,45 +91,4 @@ export interface Sandbox extends AsyncDisposable {
   on<K extends keyof SandboxEvents>(event: K, listener: (...args: SandboxEvents[K]) => void): this
   off<K extends keyof SandboxEvents>(event: K, listener: (...args: SandboxEvents[K]) => void): this
   once<K extends keyof SandboxEvents>(event: K, listener: (...args: SandboxEvents[K]) => void): this
-}
-
-/** A piece of output and where it came from. */
-export interface OutputChunk {
-  stream: OutputStream
-  data: Uint8Array
-}
-
-/**
- * A process in a sandbox. Output that nobody reads holds the process back once 256 KiB of it wait, as a pipe does; `wait()` reads what
- * nobody else does. Disposing of it kills its process group.
- *
- * @example
- * ```ts
- * await using sandbox = await createSandbox()
- * await using process = await sandbox.spawn(['sort'], { stdin: 'pipe' })
- * const writer = process.stdin.getWriter()
- * await writer.write('b\na\n')
- * await writer.close()
- * console.log((await process.wait()).stdout)
- * ```
- */
-export interface Process extends AsyncIterable<OutputChunk>, AsyncDisposable {
-  /** Unique in its sandbox. */
-  readonly id: string
-  /** The process's number as the guest's programs see it. */
-  readonly pid: number
-  /** Closed from the start unless `stdin: 'pipe'` was asked for. */
-  readonly stdin: WritableStream<string | Uint8Array>
-  readonly stdout: ReadableStream<Uint8Array>
-  readonly stderr: ReadableStream<Uint8Array>
-  /**
-   * How it ended. May be called more than once, and after the end.
-   *
-   * @throws `TIMEOUT` or the signal's reason when the wait ends first (the process goes on), `SANDBOX_GONE`, or the reason of the signal given to `spawn`.
-   */
-  wait(options?: CallOptions): Promise<ExecResult>
-  /** Sends a signal (default SIGTERM) to its process group. Resolves with false when it has ended already. */
-  kill(signal?: SignalName): Promise<boolean>
-  /** Lets go of it: it runs on until its sandbox ends, what it prints is dropped. */
-  detach(): void
 }

@@ -1,19 +1,21 @@
 /** What a tenant does with one microVM, from the moment it is theirs until it is gone. */
 
-import { definedOnly } from '../common/defined.ts'
+import type { CallOptions } from '../common/deadline.ts'
 import { Emitter } from '../common/emitter.ts'
-import { guestPath } from '../common/guest-path.ts'
 import { assertValid, durationMs } from '../common/validate.ts'
 import { attributed, type DestroyReason, SandboxGoneError, WarmcellError } from '../errors.ts'
 import type { Isolation } from '../hypervisor/index.ts'
 import type { Machine, MachineEnd } from '../machine/index.ts'
-import type { Process, Sandbox, SandboxEvents, SandboxInfo, SandboxState } from './contract.ts'
-import { runToEnd, textCallbacks } from './exec.ts'
+import type { SandboxContext } from './context.ts'
+import type { Sandbox, SandboxEvents, SandboxInfo, SandboxState, SandboxUsage } from './contract.ts'
+import { SandboxFiles } from './files/files.ts'
 import { Lifetime, type LifetimeOptions } from './lifetime.ts'
-import { type Command, commandSchema, type ExecOptions, execSchema, type SpawnOptions, spawnSchema } from './options.ts'
-import type { OutputStream } from './output.ts'
-import { type ProcessContext, SandboxProcess } from './process.ts'
-import type { ExecResult } from './result.ts'
+import { SandboxPorts } from './ports/ports.ts'
+import type { Process } from './process/contract.ts'
+import type { Command, ExecOptions, SpawnOptions } from './process/options.ts'
+import { SandboxProcesses } from './process/processes.ts'
+import type { ExecResult } from './process/result.ts'
+import { SandboxPtys } from './pty/ptys.ts'
 
 /** What the pool has bound to a sandbox. */
 export interface SandboxBinding extends LifetimeOptions {
@@ -43,11 +45,16 @@ const evidenceMs = 2_000
 export class TenantSandbox extends Emitter<SandboxEvents> implements Sandbox {
   readonly id: string
   readonly tenant?: string
+  readonly files: SandboxFiles
+  readonly pty: SandboxPtys
+  readonly ports: SandboxPorts
+  readonly processes: SandboxProcesses
   readonly #machine: Machine
   readonly #binding: SandboxBinding
   readonly #lifetime: Lifetime
+  readonly #context: SandboxContext
+  readonly #startedAt = performance.now()
   #state: State = { name: 'running' }
-  #processes = 0
   #execs = 0
 
   constructor(machine: Machine, binding: SandboxBinding) {
@@ -57,6 +64,11 @@ export class TenantSandbox extends Emitter<SandboxEvents> implements Sandbox {
     this.#machine = machine
     this.#binding = binding
     this.#lifetime = new Lifetime(binding, (reason) => void this.end(reason))
+    this.#context = this.#makeContext()
+    this.processes = new SandboxProcesses(this.#context)
+    this.files = new SandboxFiles(this.#context)
+    this.pty = new SandboxPtys(this.#context)
+    this.ports = new SandboxPorts(this.#context)
     void machine.ended.then((end) => this.#onMachineEnd(end))
   }
 
@@ -65,22 +77,15 @@ export class TenantSandbox extends Emitter<SandboxEvents> implements Sandbox {
   }
 
   async exec(command: Command, options: ExecOptions = {}): Promise<ExecResult> {
-    assertValid(commandSchema, command, 'exec')
-    assertValid(execSchema, options, 'exec')
-    const startedAt = performance.now()
     const first = this.#execs++ === 0
-    const stdin = options.stdin === undefined ? 'closed' : 'pipe'
-    const text = textCallbacks(options)
-    const process = await this.#start(command, { ...options, stdin }, text?.onOutput)
-    const result = await runToEnd(process, describe(command), options, this.id, text)
+    const startedAt = performance.now()
+    const result = await this.processes.exec(command, options)
     if (first) this.#binding.onFirstExec?.(performance.now() - startedAt)
     return result
   }
 
-  async spawn(command: Command, options: SpawnOptions = {}): Promise<Process> {
-    assertValid(commandSchema, command, 'spawn')
-    assertValid(spawnSchema, options, 'spawn')
-    return this.#start(command, options)
+  spawn(command: Command, options: SpawnOptions = {}): Promise<Process> {
+    return this.processes.spawn(command, options)
   }
 
   info(): SandboxInfo {
@@ -98,6 +103,10 @@ export class TenantSandbox extends Emitter<SandboxEvents> implements Sandbox {
       createMs,
       metadata: { ...metadata },
     }
+  }
+
+  async usage(_options: CallOptions = {}): Promise<SandboxUsage> {
+    throw new WarmcellError('UNSUPPORTED', `usage is not there yet, after ${performance.now() - this.#startedAt} ms.`)
   }
 
   extendTimeout(ms: number): Date {
@@ -120,41 +129,33 @@ export class TenantSandbox extends Emitter<SandboxEvents> implements Sandbox {
     await this.#machine.destroy()
   }
 
-  async #start(
-    command: Command,
-    options: SpawnOptions,
-    onOutput?: (stream: OutputStream, data: Uint8Array) => void,
-  ): Promise<SandboxProcess> {
+  #makeContext(): SandboxContext {
+    const { env, user, cwd } = this.#binding
+    return {
+      id: this.id,
+      connection: this.#machine.connection,
+      env,
+      user,
+      cwd,
+      call: (work) => this.#call(work),
+      explain: (error) => this.#explain(error),
+      isReachable: () => this.#isReachable(),
+      assertRunning: () => this.#assertRunning(),
+      enter: () => this.#lifetime.enter(),
+      touch: () => this.#lifetime.enter()(),
+      ended: this.#machine.ended,
+    }
+  }
+
+  async #call<T>(work: () => Promise<T>): Promise<T> {
     this.#assertRunning()
-    options.signal?.throwIfAborted()
-    const startedAt = performance.now()
     const leave = this.#lifetime.enter()
     try {
-      const guest = await this.#machine.connection.start(
-        {
-          arguments: typeof command === 'string' ? ['/bin/sh', '-c', command] : command,
-          environment: definedOnly({ ...this.#binding.env, ...options.env }),
-          cwd: guestPath(this.#binding.cwd, options.cwd ?? ''),
-          user: options.user ?? this.#binding.user,
-          stdin: options.stdin ?? 'closed',
-        },
-        {
-          ...(options.signal && { signal: options.signal }),
-          ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs }),
-        },
-      )
-      const context: ProcessContext = {
-        id: `p${++this.#processes}`,
-        startedAt,
-        options,
-        explain: (error) => this.#explain(error),
-        isReachable: () => this.#isReachable(),
-        onEnd: leave,
-      }
-      return new SandboxProcess(guest, context, onOutput)
+      return await work()
     } catch (error) {
-      leave()
       throw await this.#explain(error)
+    } finally {
+      leave()
     }
   }
 
@@ -223,9 +224,4 @@ const endings: Readonly<Record<DestroyReason, string>> = {
   crash: 'its microVM ended by itself',
   'pool-closed': 'its pool was closed',
   aborted: 'the call that created it was aborted',
-}
-
-function describe(command: Command): string {
-  const text = typeof command === 'string' ? command : command.join(' ')
-  return `\`${text.length > 80 ? `${text.slice(0, 80)}…` : text}\``
 }

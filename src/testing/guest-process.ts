@@ -4,7 +4,7 @@ import { posix } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { encodeMessage, type HostMessage, MessageReader } from '../agent/index.ts'
-import { type SignalName, signalName } from '../sandbox/signals.ts'
+import { type SignalName, signalName } from '../sandbox/process/signals.ts'
 import type { FakeOutput, FakeProcess, FakeProgram } from './program.ts'
 
 type StartMessage = Extract<HostMessage, { type: 'Start' }>

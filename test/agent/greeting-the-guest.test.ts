@@ -3,7 +3,7 @@ import { AgentConnection, encodeMessage, type GuestMessage, type HostMessage } f
 import { memoryPair } from '../mux/pipes.ts'
 import { identity, talkTo } from './talking.ts'
 
-const welcome: GuestMessage = { type: 'Welcome', generation: 2, agentVersion: '0.1.0', kernelRelease: '6.12', bootId: 'b' }
+const welcome: GuestMessage = { type: 'Welcome', generation: 3, agentVersion: '0.1.0', kernelRelease: '6.12', bootId: 'b' }
 const answering = (answer: GuestMessage): Parameters<typeof talkTo>[0] => ({
   onHello: (_hello, stream) => stream.end(encodeMessage(answer)),
 })
@@ -19,7 +19,7 @@ it('the identity goes over on stream 1, and the welcome comes back', async () =>
     },
   })
   expect(await connection.handshake(identity)).toEqual({ agentVersion: '0.1.0', kernelRelease: '6.12', bootId: 'b' })
-  expect(heard).toMatchObject({ type: 'Hello', generation: 2, hostname: 'warmcell-1', wallClockNs: identity.wallClockNs })
+  expect(heard).toMatchObject({ type: 'Hello', generation: 3, hostname: 'warmcell-1', wallClockNs: identity.wallClockNs })
   expect(on).toBe(1)
   expect(await connection.ping()).toBeGreaterThan(0)
   connection.close()
@@ -27,13 +27,13 @@ it('the identity goes over on stream 1, and the welcome comes back', async () =>
 })
 
 it('a guest of another generation is PROTOCOL, with what to do', async () => {
-  const refusing = await talkTo(answering({ type: 'Failed', errno: 'EPROTO', step: 'hello', message: 'this agent speaks 3' }))
+  const refusing = await talkTo(answering({ type: 'Failed', errno: 'EPROTO', step: 'hello', message: 'this agent speaks 4' }))
   await expect(refusing.connection.handshake(identity)).rejects.toMatchObject({
     code: 'PROTOCOL',
-    message: expect.stringContaining('this agent speaks 3'),
+    message: expect.stringContaining('this agent speaks 4'),
     hint: expect.stringContaining('guest image'),
   })
-  const claiming = await talkTo(answering({ ...welcome, generation: 3 } as GuestMessage))
+  const claiming = await talkTo(answering({ ...welcome, generation: 4 } as GuestMessage))
   await expect(claiming.connection.handshake(identity)).rejects.toMatchObject({ code: 'PROTOCOL' })
   expect(await claiming.connection.ended).toMatchObject({ code: 'PROTOCOL' })
 })

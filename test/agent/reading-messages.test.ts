@@ -110,7 +110,7 @@ describe('the first message of a stream', () => {
 })
 
 describe('what cannot be sent is refused before it is', () => {
-  const hello = { type: 'Hello', generation: 2, hostname: 'a', generationId: 0n, template: 0 } as const
+  const hello = { type: 'Hello', generation: 3, hostname: 'a', generationId: 0n, template: 0 } as const
   it.each<[string, Message]>([
     ['31 bytes of entropy', { ...hello, entropy: new Uint8Array(31), wallClockNs: 1n, machineId: 'f'.repeat(32) }],
     ['a machine id that is none', { ...hello, entropy: new Uint8Array(32), wallClockNs: 1n, machineId: 'f' }],
@@ -126,9 +126,9 @@ describe('what cannot be sent is refused before it is', () => {
     ['signal 65', { type: 'Signal', signal: 65 }],
     ['half a signal', { type: 'Signal', signal: 1.5 }],
     ['no number', { type: 'Terminate', graceMs: Number.NaN }],
-    ['no path', { type: 'WriteFile', path: '', mode: 0o644, user: 'root' }],
-    ['a NUL in a path', { type: 'WriteFile', path: '/etc/motd\0', mode: 0o644, user: 'root' }],
-    ['more than 1 MiB', { type: 'WriteFile', path: `/${'x'.repeat(1_048_576)}`, mode: 0o644, user: 'root' }],
+    ['no path', { type: 'WriteFile', path: '', mode: 0o644, user: 'root', append: 0 }],
+    ['a NUL in a path', { type: 'WriteFile', path: '/etc/motd\0', mode: 0o644, user: 'root', append: 0 }],
+    ['more than 1 MiB', { type: 'WriteFile', path: `/${'x'.repeat(1_048_576)}`, mode: 0o644, user: 'root', append: 0 }],
   ])('%s', (_name, message) => {
     expect(() => encodeMessage(message)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
   })

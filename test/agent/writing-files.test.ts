@@ -32,9 +32,9 @@ it.each([0, 1, 65_536, 3_000_000])('%i bytes arrive whole', async (size) => {
     ),
   )
   const data = Buffer.alloc(size, 'warmcell ')
-  await connection.writeFile('/etc/motd', new Uint8Array(data), owner)
+  await connection.files.write('/etc/motd', new Uint8Array(data), owner)
   expect(files).toHaveLength(1)
-  expect(files[0]?.[0]).toEqual({ type: 'WriteFile', path: '/etc/motd', mode: 0o640, user: 'root' })
+  expect(files[0]?.[0]).toEqual({ type: 'WriteFile', path: '/etc/motd', mode: 0o640, user: 'root', append: 0 })
   expect(files[0]?.[1].equals(data)).toBe(true)
   await connection.ping()
   expect(guest.streamCount).toBe(0)
@@ -46,7 +46,7 @@ it('a full disk is a FileError with its errno, and stops the sending', async () 
     onWriteFile: (_message, stream) =>
       void stream.end(encodeMessage({ type: 'Failed', errno: 'ENOSPC', step: 'write', message: 'no space left' })),
   })
-  await expect(connection.writeFile('/big', Buffer.alloc(8_000_000), owner)).rejects.toMatchObject({
+  await expect(connection.files.write('/big', Buffer.alloc(8_000_000), owner)).rejects.toMatchObject({
     code: 'FILE',
     errno: 'ENOSPC',
     path: '/big',
@@ -59,14 +59,14 @@ it('a full disk is a FileError with its errno, and stops the sending', async () 
 
 it('another size written than sent is not believed', async () => {
   const { connection } = await talkTo(taking((data) => ({ type: 'Written', sizeBytes: data.length - 1 })))
-  await expect(connection.writeFile('/a', Buffer.from('abc'), owner)).rejects.toMatchObject({ code: 'PROTOCOL' })
+  await expect(connection.files.write('/a', Buffer.from('abc'), owner)).rejects.toMatchObject({ code: 'PROTOCOL' })
   expect(await connection.ended).toMatchObject({ code: 'PROTOCOL' })
 })
 
 it('a write that is given up is reset, so that it leaves nothing in the guest', async () => {
   let reset = false
   const { connection, guest } = await talkTo({ onWriteFile: (_message, stream) => void stream.on('close', () => (reset = true)) })
-  await expect(connection.writeFile('/a', Buffer.alloc(2_000_000), { ...owner, timeoutMs: 20 })).rejects.toMatchObject({
+  await expect(connection.files.write('/a', Buffer.alloc(2_000_000), { ...owner, timeoutMs: 20 })).rejects.toMatchObject({
     code: 'TIMEOUT',
   })
   await connection.ping()
@@ -77,8 +77,8 @@ it('a write that is given up is reset, so that it leaves nothing in the guest', 
 
 it('a bad path is refused before anything is sent', async () => {
   const { connection } = await talkTo({})
-  await expect(connection.writeFile('', Buffer.alloc(0), owner)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
-  await expect(connection.writeFile('/a\0', Buffer.alloc(0), owner)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+  await expect(connection.files.write('', Buffer.alloc(0), owner)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+  await expect(connection.files.write('/a\0', Buffer.alloc(0), owner)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
   connection.close()
 })
 
@@ -91,7 +91,7 @@ it('many files at once all arrive', async () => {
     ),
   )
   await Promise.all(
-    Array.from({ length: 300 }, (_, index) => connection.writeFile(`/f${index}`, Buffer.alloc(1000, index), owner)),
+    Array.from({ length: 300 }, (_, index) => connection.files.write(`/f${index}`, Buffer.alloc(1000, index), owner)),
   )
   expect(arrived).toBe(300)
   connection.close()

@@ -20,7 +20,7 @@ async function snapshotIn(
   const hypervisor = new FakeHypervisor(new Map(Object.entries(builtinPrograms)), onGuestStart)
   const [hostMemoryPath, hostStatePath] = [scratch.join('memory'), scratch.join('state')]
   const machine = await bootMachine(hypervisor, { ...spec, hostMemoryPath }, { template: true })
-  await machine.connection.writeFile('/made', Buffer.from('by the template'), { mode: 0o644, user: 'root' })
+  await machine.connection.files.write('/made', Buffer.from('by the template'), { mode: 0o644, user: 'root' })
   await machine.save(hostStatePath)
   expect(await machine.ended).toEqual({ kind: 'destroyed' })
   return { hypervisor, snapshot: { ...spec, hostMemoryPath, hostStatePath } }

@@ -133,9 +133,9 @@ it('10,000 opens: 256 are alive, the others are refused', async () => {
   const peer = new RawPeer(far)
   for (let id = 2; id <= 20_000; id += 2) peer.frame(FrameType.window, syn, id, 0)
   await peer.saw((frame) => frame.streamId === 20_000)
-  expect(opened).toBe(openStreamsMax)
-  expect(session.streamCount).toBe(openStreamsMax)
-  expect(peer.frames.filter((frame) => (frame.flags & rst) !== 0)).toHaveLength(10_000 - openStreamsMax)
+  expect(opened).toBe(openStreamsMax.server)
+  expect(session.streamCount).toBe(openStreamsMax.server)
+  expect(peer.frames.filter((frame) => (frame.flags & rst) !== 0)).toHaveLength(10_000 - openStreamsMax.server)
   session.destroy()
 })
 
@@ -155,10 +155,10 @@ it('the 257th own stream is a typed error, and a place is free again when one ha
   const [near, far] = memoryPair()
   far.resume()
   const session = new MuxSession(near, { role: 'client' })
-  const streams = Array.from({ length: openStreamsMax }, () => session.open())
+  const streams = Array.from({ length: openStreamsMax.client }, () => session.open())
   expect(() => session.open()).toThrow(expect.objectContaining({ code: 'UNSUPPORTED', retryable: true }))
   streams[7]?.reset()
-  expect(session.open().id).toBe(2 * openStreamsMax + 1)
+  expect(session.open().id).toBe(2 * openStreamsMax.client + 1)
 })
 
 it('256 MiB of writes towards a guest that does not read wait at their source', async () => {

@@ -1,11 +1,11 @@
 /** One process of a tenant: what it is given, what it prints, how it ends. */
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { GuestProcess } from '../agent/index.ts'
-import { type CallOptions, withDeadline } from '../common/deadline.ts'
-import { startTimer } from '../common/timer.ts'
-import { assertValid } from '../common/validate.ts'
-import { WarmcellError } from '../errors.ts'
+import type { GuestProcess } from '../../agent/index.ts'
+import { type CallOptions, withDeadline } from '../../common/deadline.ts'
+import { startTimer } from '../../common/timer.ts'
+import { assertValid } from '../../common/validate.ts'
+import { WarmcellError } from '../../errors.ts'
 import type { OutputChunk, Process } from './contract.ts'
 import { killGraceMsDefault, type SpawnOptions, signalSchema } from './options.ts'
 import { bufferBytesDefault, OutputRecord, type OutputStream, ProcessOutput } from './output.ts'

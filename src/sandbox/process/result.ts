@@ -1,6 +1,6 @@
 /** What running a command comes to. */
 
-import { WarmcellError } from '../errors.ts'
+import { WarmcellError } from '../../errors.ts'
 import type { SignalName } from './signals.ts'
 
 /** A command that has ended, however it ended. */

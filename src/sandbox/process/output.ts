@@ -1,7 +1,7 @@
 /** What a process prints: recorded within its bound, and handed on to whoever reads it. */
 
 import type { Readable } from 'node:stream'
-import { RetainedBytes, wholeCharactersEnd } from '../common/retained.ts'
+import { RetainedBytes, wholeCharactersEnd } from '../../common/retained.ts'
 
 export type OutputStream = 'stdout' | 'stderr'
 

@@ -1,7 +1,7 @@
 /** What callers may say when they run a command: types, meaning, and the checks on them. */
 
 import { z } from 'zod'
-import { abortSignal, durationMs, environment, plainText, whole } from '../common/validate.ts'
+import { abortSignal, durationMs, environment, plainText, whole } from '../../common/validate.ts'
 import { signalNumber } from './signals.ts'
 
 /** A string runs in `/bin/sh -c`; an array runs without a shell. */

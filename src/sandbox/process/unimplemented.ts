@@ -1,0 +1,3 @@
+/** Marks what is yet to be built. */
+
+export class UnimplementedError extends Error {}
