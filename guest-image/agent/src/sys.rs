@@ -56,8 +56,10 @@ pub const O_DIRECTORY: i32 = if cfg!(target_arch = "aarch64") { 0o40000 } else {
 pub const O_NOFOLLOW: i32 = if cfg!(target_arch = "aarch64") { 0o100000 } else { 0o400000 };
 pub const O_RDONLY: i32 = 0;
 pub const O_WRONLY: i32 = 1;
+pub const O_RDWR: i32 = 2;
 pub const O_CREAT: i32 = 0o100;
 pub const O_EXCL: i32 = 0o200;
+pub const O_NOCTTY: i32 = 0o400;
 pub const O_NONBLOCK: i32 = 0o4000;
 pub const O_CLOEXEC: i32 = 0o2000000;
 pub const O_PATH: i32 = 0o10000000;
@@ -343,6 +345,8 @@ pub struct Plan<'a> {
     pub namespaces_of: Option<RawFd>,
     pub cgroup: Option<RawFd>,
     pub credentials: Option<Credentials<'a>>,
+    /// Its stdin is to be the terminal that controls its session.
+    pub terminal: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -499,6 +503,9 @@ unsafe extern "C" fn become_program(child: *mut Child<'_>) -> ! {
     for (target, source) in plan.stdio.iter().enumerate() {
         must(DUP3, [*source as usize, target, 0, 0, 0, 0]);
     }
+    if plan.terminal {
+        must(IOCTL, [0, TIOCSCTTY, 0, 0, 0, 0]);
+    }
     if let Some(process) = plan.namespaces_of {
         must(SETNS, [process as usize, CLONE_NEWNS | CLONE_NEWIPC, 0, 0, 0, 0]);
     }
@@ -551,6 +558,36 @@ unsafe extern "C" fn become_program(child: *mut Child<'_>) -> ! {
         }
     }
     fail(Step::Exec, failure)
+}
+
+// Terminals
+
+const TIOCSCTTY: usize = 0x540e;
+
+/// As many characters as there are to be seen. Whoever is in the foreground gets SIGWINCH, where it is another size than before.
+pub fn set_window_size(terminal: &impl AsRawFd, columns: u16, rows: u16) -> Result<()> {
+    const TIOCSWINSZ: usize = 0x5414;
+    // struct winsize: rows and columns, and both again in pixels, which nobody knows.
+    let size = [rows, columns, 0, 0];
+    call(IOCTL, &[fd(terminal), TIOCSWINSZ, pointer(&size)]).map(drop)
+}
+
+/// The other end of a new terminal, by its master alone: no name is looked up that somebody may have put there.
+pub fn terminal_peer(master: &impl AsRawFd) -> Result<OwnedFd> {
+    const TIOCSPTLCK: usize = 0x4004_5431;
+    const TIOCGPTPEER: usize = 0x5441;
+    let locked: i32 = 0;
+    call(IOCTL, &[fd(master), TIOCSPTLCK, pointer(&locked)])?;
+    descriptor(call(IOCTL, &[fd(master), TIOCGPTPEER, (O_RDWR | O_NOCTTY | O_CLOEXEC) as usize]))
+}
+
+/// The process group that reads the terminal now, while the session that it controls has its leader.
+pub fn foreground_group(master: &impl AsRawFd) -> Option<i32> {
+    const TIOCGPGRP: usize = 0x540f;
+    let mut group: i32 = 0;
+    call(IOCTL, &[fd(master), TIOCGPGRP, &mut group as *mut i32 as usize]).ok()?;
+    // 0 is nobody, and to kill(2) it would be the agent's own group; 1 would be everybody.
+    Some(group).filter(|&group| group > 1)
 }
 
 // Files in the tenant's root

@@ -7,6 +7,8 @@ pub mod files;
 pub mod hooks;
 pub mod launch;
 pub mod search;
+pub mod stdio;
+mod terminal;
 pub mod users;
 
 use crate::boot::tenant_init::TenantView;
