@@ -65,16 +65,23 @@ fn a_shell_runs_jobs_and_control_c_ends_the_one_in_front() {
     let process = terminal(&mut host, &["sh", "-i"]);
     seen(&mut host, &process, "$ ");
     assert!(!host.output(process.stdio).contains("job control"), "{}", host.output(process.stdio));
+    // One after the other, as a person would: a shell throws away what was typed before it heard of an interruption.
     host.send(process.stdio, b"sleep 1234\n");
     wait_for_child(&mut host, process.pid, "sleep");
     host.send(process.stdio, b"\x03");
+    seen(&mut host, &process, "^C\r\n$ ");
     host.send(process.stdio, b"echo code $?\n");
-    seen(&mut host, &process, "code 130");
+    seen(&mut host, &process, "code 130\r\n$ ");
     host.send(process.stdio, b"sleep 1235\n");
     wait_for_child(&mut host, process.pid, "sleep");
     host.send(process.stdio, b"\x1a");
-    host.send(process.stdio, b"jobs; kill -9 %1; wait; exit 4\n");
     seen(&mut host, &process, "Stopped");
+    host.send(process.stdio, b"fg\n");
+    seen(&mut host, &process, "fg\r\nsleep 1235\r\n");
+    host.pause(Duration::from_millis(100));
+    host.send(process.stdio, b"\x03");
+    seen(&mut host, &process, "1235\r\n^C\r\n$ ");
+    host.send(process.stdio, b"exit 4\n");
     assert_eq!(host.exit(&process), Exit { code: 4, signal: 0 });
 }
 
