@@ -21,6 +21,7 @@ mod number {
     pub const EXECVE: usize = 59; pub const KILL: usize = 62; pub const FCNTL: usize = 72; pub const CHDIR: usize = 80;
     pub const FCHOWN: usize = 93; pub const UMASK: usize = 95; pub const GETEUID: usize = 107; pub const SETSID: usize = 112;
     pub const SETGROUPS: usize = 116; pub const SETRESUID: usize = 117; pub const SETRESGID: usize = 119;
+    pub const CONNECT: usize = 42; pub const SETSOCKOPT: usize = 54;
     pub const RT_SIGTIMEDWAIT: usize = 128; pub const PRCTL: usize = 157; pub const MOUNT: usize = 165; pub const UMOUNT2: usize = 166; pub const REBOOT: usize = 169;
     pub const SETHOSTNAME: usize = 170; pub const CLOCK_SETTIME: usize = 227; pub const EXIT_GROUP: usize = 231;
     pub const EPOLL_CTL: usize = 233; pub const WAITID: usize = 247; pub const MKDIRAT: usize = 258; pub const MKNODAT: usize = 259;
@@ -37,6 +38,7 @@ mod number {
     pub const EXECVE: usize = 221; pub const KILL: usize = 129; pub const FCNTL: usize = 25; pub const CHDIR: usize = 49;
     pub const FCHOWN: usize = 55; pub const UMASK: usize = 166; pub const GETEUID: usize = 175; pub const SETSID: usize = 157;
     pub const SETGROUPS: usize = 159; pub const SETRESUID: usize = 147; pub const SETRESGID: usize = 149;
+    pub const CONNECT: usize = 203; pub const SETSOCKOPT: usize = 208;
     pub const RT_SIGTIMEDWAIT: usize = 137; pub const PRCTL: usize = 167; pub const MOUNT: usize = 40; pub const UMOUNT2: usize = 39; pub const REBOOT: usize = 142;
     pub const SETHOSTNAME: usize = 161; pub const CLOCK_SETTIME: usize = 112; pub const EXIT_GROUP: usize = 94;
     pub const EPOLL_CTL: usize = 21; pub const WAITID: usize = 95; pub const MKDIRAT: usize = 34; pub const MKNODAT: usize = 33;
@@ -588,6 +590,55 @@ pub fn foreground_group(master: &impl AsRawFd) -> Option<i32> {
     call(IOCTL, &[fd(master), TIOCGPGRP, &mut group as *mut i32 as usize]).ok()?;
     // 0 is nobody, and to kill(2) it would be the agent's own group; 1 would be everybody.
     Some(group).filter(|&group| group > 1)
+}
+
+// Connections
+
+/// Of the machine's own addresses, 127.0.0.1 and ::1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loopback {
+    Four = 2,
+    Six = 10,
+}
+
+/// A socket that does not block and begins to connect. That it has, or why not, is its error once it can be written to. The kernel keeps
+/// `buffer_bytes` of what was sent and not taken, each way: twice as much, for its own book-keeping.
+pub fn begin_to_connect(to: Loopback, port: u16, buffer_bytes: i32) -> Result<OwnedFd> {
+    const SOCK_STREAM: i32 = 1;
+    const SO_SNDBUF: usize = 7;
+    const SO_RCVBUF: usize = 8;
+    let socket = descriptor(call(SOCKET, &[to as usize, (SOCK_STREAM | O_NONBLOCK | O_CLOEXEC) as usize, 0]))?;
+    for buffer in [SO_SNDBUF, SO_RCVBUF] {
+        call(SETSOCKOPT, &[fd(&socket), SOL_SOCKET, buffer, pointer(&buffer_bytes), 4])?;
+    }
+    // struct sockaddr_in: family, port, address, nothing. struct sockaddr_in6: family, port, flow, address, scope.
+    let mut address = [0u8; 28];
+    address[..2].copy_from_slice(&(to as u16).to_ne_bytes());
+    address[2..4].copy_from_slice(&port.to_be_bytes());
+    let length = match to {
+        Loopback::Four => {
+            address[4..8].copy_from_slice(&[127, 0, 0, 1]);
+            16
+        }
+        Loopback::Six => {
+            address[23] = 1;
+            28
+        }
+    };
+    match call(CONNECT, &[fd(&socket), address.as_ptr() as usize, length]) {
+        Ok(_) | Err(errno::EINPROGRESS) => Ok(socket),
+        Err(error) => Err(error),
+    }
+}
+
+const SOL_SOCKET: usize = 1;
+
+/// Closed from now on, it throws away what was not sent, and its peer sees a reset.
+pub fn reset_on_close(socket: &impl AsRawFd) -> Result<()> {
+    const SO_LINGER: usize = 13;
+    // struct linger: whether, and for how many seconds.
+    let linger: [i32; 2] = [1, 0];
+    call(SETSOCKOPT, &[fd(socket), SOL_SOCKET, SO_LINGER, pointer(&linger), 8]).map(drop)
 }
 
 // Files in the tenant's root

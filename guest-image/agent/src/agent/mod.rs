@@ -1,5 +1,6 @@
 //! The agent at work: one loop that waits, takes what the host sends, moves what processes print, and answers.
 
+mod connection;
 mod files;
 mod flow;
 mod identity;

@@ -56,3 +56,11 @@ pub fn quiesce() -> Vec<u8> {
 pub fn write_file(path: &str, mode: u64) -> Vec<u8> {
     Encoder::new(message::WRITE_FILE).text(1, path).number(2, mode).text(3, "root").number(4, 0).finish()
 }
+
+pub fn connect(port: u16) -> Vec<u8> {
+    Encoder::new(message::CONNECT).number(1, port.into()).finish()
+}
+
+pub fn await_port(port: u16) -> Vec<u8> {
+    Encoder::new(message::AWAIT_PORT).number(1, port.into()).finish()
+}
