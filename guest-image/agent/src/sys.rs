@@ -22,6 +22,7 @@ mod number {
     pub const FCHOWN: usize = 93; pub const UMASK: usize = 95; pub const GETEUID: usize = 107; pub const SETSID: usize = 112;
     pub const SETGROUPS: usize = 116; pub const SETRESUID: usize = 117; pub const SETRESGID: usize = 119;
     pub const CONNECT: usize = 42; pub const SETSOCKOPT: usize = 54;
+    pub const STATFS: usize = 137;
     pub const RT_SIGTIMEDWAIT: usize = 128; pub const PRCTL: usize = 157; pub const MOUNT: usize = 165; pub const UMOUNT2: usize = 166; pub const REBOOT: usize = 169;
     pub const SETHOSTNAME: usize = 170; pub const CLOCK_SETTIME: usize = 227; pub const EXIT_GROUP: usize = 231;
     pub const EPOLL_CTL: usize = 233; pub const WAITID: usize = 247; pub const MKDIRAT: usize = 258; pub const MKNODAT: usize = 259;
@@ -39,6 +40,7 @@ mod number {
     pub const FCHOWN: usize = 55; pub const UMASK: usize = 166; pub const GETEUID: usize = 175; pub const SETSID: usize = 157;
     pub const SETGROUPS: usize = 159; pub const SETRESUID: usize = 147; pub const SETRESGID: usize = 149;
     pub const CONNECT: usize = 203; pub const SETSOCKOPT: usize = 208;
+    pub const STATFS: usize = 43;
     pub const RT_SIGTIMEDWAIT: usize = 137; pub const PRCTL: usize = 167; pub const MOUNT: usize = 40; pub const UMOUNT2: usize = 39; pub const REBOOT: usize = 142;
     pub const SETHOSTNAME: usize = 161; pub const CLOCK_SETTIME: usize = 112; pub const EXIT_GROUP: usize = 94;
     pub const EPOLL_CTL: usize = 21; pub const WAITID: usize = 95; pub const MKDIRAT: usize = 34; pub const MKNODAT: usize = 33;
@@ -721,7 +723,7 @@ pub const MS_RDONLY: usize = 1;
 pub const MS_NOSUID: usize = 2;
 pub const MS_NODEV: usize = 4;
 pub const MS_NOEXEC: usize = 8;
-const MS_REMOUNT: usize = 0x20;
+pub const MS_REMOUNT: usize = 0x20;
 const MS_BIND: usize = 0x1000;
 pub const MS_MOVE: usize = 0x2000;
 pub const MS_REC: usize = 0x4000;
@@ -730,6 +732,22 @@ pub const MS_PRIVATE: usize = 0x4_0000;
 pub fn mount(source: &str, target: &str, kind: &str, flags: usize, options: &str) -> Result<()> {
     let (source, target, kind, options) = (c_string(source)?, c_string(target)?, c_string(kind)?, c_string(options)?);
     call(MOUNT, &[string(&source), string(&target), string(&kind), flags, string(&options)]).map(drop)
+}
+
+/// What a file system has used, and its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    pub used_bytes: u64,
+    pub size_bytes: u64,
+}
+
+pub fn space_of(path: &str) -> Result<Space> {
+    let path = c_string(path)?;
+    // struct statfs: type, size of a block, blocks, free blocks, and what is not asked for.
+    let mut about = [0u64; 32];
+    call(STATFS, &[string(&path), about.as_mut_ptr() as usize])?;
+    let bytes = |blocks: u64| blocks.saturating_mul(about[1]);
+    Ok(Space { used_bytes: bytes(about[2].saturating_sub(about[3])), size_bytes: bytes(about[2]) })
 }
 
 /// Takes a mount out of this namespace, whoever uses it still.
