@@ -3,8 +3,10 @@
 // No test file uses all of it.
 #![allow(dead_code)]
 
+mod files;
 mod messages;
 
+pub use files::*;
 pub use messages::*;
 
 use std::collections::BTreeMap;
