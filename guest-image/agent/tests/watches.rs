@@ -209,11 +209,8 @@ fn changes_that_nobody_takes_are_lost_with_a_word_and_the_watch_goes_on() {
     let root = host.root.clone();
     let id = host.watch("/", true);
     host.granting = false;
-    fs::create_dir(root.join("many")).unwrap();
     let max: usize = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap().trim().parse().unwrap();
-    for number in 0..max + 10_000 {
-        File::create(root.join(format!("many/{}", number))).unwrap();
-    }
+    fill(&root.join("many"), (0..max + 10_000).map(|number| number.to_string()));
     fs::create_dir_all(root.join("late/below")).unwrap();
     host.pause(Duration::from_millis(200));
     host.granting = true;

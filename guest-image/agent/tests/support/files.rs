@@ -53,6 +53,19 @@ pub enum Told {
     Overflow(String),
 }
 
+pub fn fifo(path: &std::path::Path) {
+    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+/// So many names in a directory, of one file: that is quicker than as many files.
+pub fn fill(directory: &std::path::Path, names: impl IntoIterator<Item = String>) {
+    fs::create_dir_all(directory).unwrap();
+    let mut names = names.into_iter().map(|name| directory.join(name));
+    let first = names.next().unwrap();
+    fs::write(&first, "").unwrap();
+    names.for_each(|name| fs::hard_link(&first, name).unwrap());
+}
+
 type Fields = Vec<(u8, Vec<u8>)>;
 
 fn text(fields: &Fields, tag: u8) -> Option<String> {
