@@ -3,6 +3,7 @@
 mod changes;
 mod events;
 mod scan;
+mod writes;
 
 use super::outgoing::{Outgoing, Produced, Source, STEPS_PER_TURN};
 use crate::errno;
@@ -17,15 +18,12 @@ use scan::{Scan, Scope};
 use std::os::unix::io::OwnedFd;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
+use writes::Writes;
 
 const IN_EXCL_UNLINK: u32 = 0x0400_0000;
 const IN_DIRECTORY: u32 =
     sys::IN_MODIFY | sys::IN_CLOSE_WRITE | sys::IN_CREATE | sys::IN_DELETE | sys::IN_MOVED_FROM | sys::IN_MOVED_TO | IN_EXCL_UNLINK;
 const OF_ITSELF: u32 = sys::IN_DELETE_SELF | sys::IN_MOVE_SELF;
-/// How long a file that is written to may take to be closed before that is told as one write. One that stays open is told of as often.
-const WRITE_TIME: Duration = Duration::from_millis(100);
-/// Files written to and not told of yet. Beyond, the first is told at once.
-const WRITTEN_MAX: usize = 64;
 /// How long the second half of a rename may be behind the first.
 const RENAME_TIME: Duration = Duration::from_millis(20);
 
@@ -44,7 +42,7 @@ pub struct Watching {
     missed: bool,
     /// The first half of a rename, or something that leaves.
     leaving: Option<Leaving>,
-    written: Vec<(WatchedPlace, Instant)>,
+    writes: Writes,
     /// What was said before it began, and is told once it has.
     early: Outgoing,
     begun: bool,
@@ -76,7 +74,7 @@ impl Watching {
             scan,
             missed: false,
             leaving: None,
-            written: Vec::new(),
+            writes: Writes::default(),
             early: Outgoing::default(),
             begun: false,
             over: false,
@@ -130,8 +128,8 @@ impl Watching {
         let is_directory = event.is(sys::IN_ISDIR);
         let place = event.place.clone();
         if event.is(sys::IN_MOVED_FROM) {
-            if self.written.iter().any(|(written, _)| *written == place) {
-                self.tell_write(&place, outgoing);
+            if self.writes.remove(&place) {
+                self.tell(Change::Write, &place, outgoing);
             }
             let until = Instant::now() + RENAME_TIME;
             self.leaving = Some(Leaving { place, cookie: event.cookie, is_directory, until });
@@ -148,7 +146,7 @@ impl Watching {
                 false => self.tell(Change::Create, &place, outgoing),
             }
         } else if event.is(sys::IN_DELETE) {
-            self.written.retain(|(written, _)| *written != place);
+            self.writes.remove(&place);
             if is_directory {
                 self.watches.release(&place);
             }
@@ -220,7 +218,7 @@ impl Watching {
 
     /// The kernel has dropped events. What there is by now is watched from here on.
     fn has_lost(&mut self, outgoing: &mut Outgoing) {
-        self.written.clear();
+        self.writes.clear();
         self.watches.forget_all();
         self.changes.lost(outgoing);
         match find(&self.tenant, &self.path) {
@@ -240,18 +238,13 @@ impl Watching {
     }
 
     fn is_being_written(&mut self, place: WatchedPlace, outgoing: &mut Outgoing) {
-        if self.written.iter().any(|(written, _)| *written == place) {
-            return;
+        if let Some(first) = self.writes.add(place) {
+            self.tell(Change::Write, &first, outgoing);
         }
-        if self.written.len() >= WRITTEN_MAX {
-            let (first, _) = self.written.remove(0);
-            self.tell_write(&first, outgoing);
-        }
-        self.written.push((place, Instant::now() + WRITE_TIME));
     }
 
     fn tell_write(&mut self, place: &WatchedPlace, outgoing: &mut Outgoing) {
-        self.written.retain(|(written, _)| written != place);
+        self.writes.remove(place);
         self.tell(Change::Write, place, outgoing);
     }
 
@@ -264,12 +257,11 @@ impl Watching {
     }
 
     fn tell_what_is_due(&mut self, outgoing: &mut Outgoing) {
-        let now = Instant::now();
-        while let Some((place, _)) = self.written.first().filter(|(_, until)| *until <= now).cloned() {
-            self.tell_write(&place, outgoing);
+        while let Some(place) = self.writes.take_due() {
+            self.tell(Change::Write, &place, outgoing);
         }
         if let Some(leaving) = self.leaving.take() {
-            match leaving.until <= now && !self.events.readable {
+            match leaving.until <= Instant::now() && !self.events.readable {
                 true => self.has_left(&leaving, outgoing),
                 false => self.leaving = Some(leaving),
             }
@@ -334,7 +326,6 @@ impl Source for Watching {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let written = self.written.first().map(|(_, until)| *until);
-        self.leaving.as_ref().map(|leaving| leaving.until).into_iter().chain(written).min()
+        self.leaving.as_ref().map(|leaving| leaving.until).into_iter().chain(self.writes.deadline()).min()
     }
 }
