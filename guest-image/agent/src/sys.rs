@@ -580,7 +580,16 @@ fn open_resolved(from: &impl AsRawFd, path: &CStr, flags: i32, mode: u32, resolv
     const RESOLVE_NO_MAGICLINKS: u64 = 0x02;
     // struct open_how: flags, mode, resolve.
     let how: [u64; 3] = [(flags | O_CLOEXEC) as u64, mode.into(), resolve | RESOLVE_NO_MAGICLINKS];
-    descriptor(call(OPENAT2, &[fd(from), string(path), pointer(&how), std::mem::size_of_val(&how)]))
+    // The kernel gives up a `..` while something, somewhere, is being renamed: it cannot tell then that it stays inside.
+    const TRIES: usize = 32;
+    let mut opened = Err(errno::EAGAIN);
+    for _ in 0..TRIES {
+        opened = call(OPENAT2, &[fd(from), string(path), pointer(&how), std::mem::size_of_val(&how)]);
+        if opened != Err(errno::EAGAIN) {
+            break;
+        }
+    }
+    descriptor(opened)
 }
 
 /// What is said of a file beside what is in it.

@@ -30,7 +30,8 @@ impl Watching {
             return self.watches.forget(watch);
         }
         if !self.watches.is_known(watch) || event.place.1.is_empty() {
-            return;
+            // Moved to where nobody watches any more.
+            return leaving.iter().for_each(|leaving| self.has_left(leaving, outgoing));
         }
         match &self.file {
             Some(file) if *file == event.place.1 => self.take_of_file(&event, outgoing),
