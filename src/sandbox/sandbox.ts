@@ -142,7 +142,7 @@ export class TenantSandbox extends Emitter<SandboxEvents> implements Sandbox {
       isReachable: () => this.#isReachable(),
       assertRunning: () => this.#assertRunning(),
       enter: () => this.#lifetime.enter(),
-      touch: () => this.#lifetime.enter()(),
+      touch: () => this.#lifetime.touch(),
       ended: this.#machine.ended,
     }
   }
