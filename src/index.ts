@@ -1,7 +1,15 @@
 /** The whole public surface of warmcell. */
 
 export type { CallOptions } from './common/deadline.ts'
-export { type DestroyReason, type ErrorCode, type ErrorDetails, FileError, SandboxGoneError, WarmcellError } from './errors.ts'
+export {
+  ConnectError,
+  type DestroyReason,
+  type ErrorCode,
+  type ErrorDetails,
+  FileError,
+  SandboxGoneError,
+  WarmcellError,
+} from './errors.ts'
 export type { DoctorCheck, DoctorReport } from './host/index.ts'
 export type { Isolation } from './hypervisor/index.ts'
 export {

@@ -5,6 +5,7 @@ export {
   type Identity,
   protocolGeneration,
 } from './connection.ts'
+export type { Limits, Measured } from './limits.ts'
 export {
   type Direction,
   encodeMessage,
