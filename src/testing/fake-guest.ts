@@ -8,6 +8,8 @@ import { type Deferred, deferred } from '../common/deferred.ts'
 import { foreignLines } from '../common/text.ts'
 import type { VmEnd } from '../hypervisor/index.ts'
 import { MuxSession } from '../mux/index.ts'
+import { FakeAccount, type FakeLimits, type FakeLoad, unlimited } from './fake-account.ts'
+import { FakePorts } from './fake-ports.ts'
 import { GuestProcess, homeOf, type ProcessWorld } from './guest-process.ts'
 import type { FakeProgram } from './program.ts'
 
@@ -21,7 +23,20 @@ export interface FakeIdentity {
 }
 
 /** What a host asks of a guest: to load its snapshot, or what the message of that name does (protocol/protocol.md). */
-export type FakeStep = 'load' | 'Hello' | 'Start' | 'Attach' | 'WriteFile' | 'SetClock' | 'Quiesce'
+export type FakeStep = 'load' | (typeof steps)[number]
+
+const steps = [
+  'Hello',
+  'Start',
+  'Attach',
+  'WriteFile',
+  'SetClock',
+  'Quiesce',
+  'Connect',
+  'AwaitPort',
+  'Measure',
+  'Limit',
+] as const
 
 type Message<T extends HostMessage['type']> = Extract<HostMessage, { type: T }>
 
@@ -33,6 +48,8 @@ export class FakeGuest {
   readonly id: string
   /** Its files by absolute path. */
   readonly files: Map<string, Uint8Array> = new Map()
+  /** What `usage()` is to say of its programs: yours to set. Files and processes are counted. */
+  readonly load: FakeLoad = { cpuMs: 0, memoryBytes: 0, oomKills: 0 }
   /** @internal */
   readonly ended: Promise<VmEnd>
   readonly #pipe: Duplex
@@ -41,6 +58,9 @@ export class FakeGuest {
   /** By the id of their control stream. Streams are read independently: a channel may be attached before its process has been started. */
   readonly #processes = new Map<number, Promise<GuestProcess | undefined>>()
   readonly #announcing = new Map<number, (process: GuestProcess | undefined) => void>()
+  readonly #ports = new FakePorts()
+  #account: FakeAccount
+  #running = 0
   readonly #life = new AbortController()
   readonly #onStep: ((guest: FakeGuest, step: FakeStep) => void) | undefined
   #hung = false
@@ -64,7 +84,14 @@ export class FakeGuest {
     this.ended = this.#ended.promise
     this.#session = new MuxSession(pipe, { role: 'server', onStream: (stream) => void this.#serve(stream) })
     setMaxListeners(0, this.#life.signal) // one for each process
-    this.#world = { files: this.files, programs, signal: this.#life.signal, onViolation: () => this.#session.destroy() }
+    this.#account = new FakeAccount(this, () => this.#running, unlimited)
+    this.#world = {
+      files: this.files,
+      programs,
+      ports: this.#ports,
+      signal: this.#life.signal,
+      onViolation: () => this.#session.destroy(),
+    }
     // A guest whose host is gone powers off.
     void this.#session.ended.then(() => this.end({ exitCode: 0, signal: null }))
     this.print('warmcell-agent: waiting for its host\n')
@@ -82,6 +109,21 @@ export class FakeGuest {
   /** How many processes it has started. */
   get processesStarted(): number {
     return this.#pids
+  }
+
+  /** What it may use. */
+  get limits(): Readonly<FakeLimits> {
+    return this.#account.limits
+  }
+
+  /** How many connections to its ports are open. */
+  get connections(): number {
+    return this.#ports.connections
+  }
+
+  /** What it has from its boot on, or from that of its snapshot. @internal */
+  equip(limits: FakeLimits): void {
+    this.#account = new FakeAccount(this, () => this.#running, limits)
   }
 
   /** What its console shows. */
@@ -166,6 +208,10 @@ export class FakeGuest {
       else if (message.type === 'Attach') await this.#attach(stream, message)
       else if (message.type === 'WriteFile') await this.#writeFile(stream, message)
       else if (message.type === 'SetClock') answer(stream, { type: 'ClockSet' })
+      else if (message.type === 'Connect') this.#ports.connect(message.port, stream)
+      else if (message.type === 'AwaitPort') this.#ports.await(message.port, stream)
+      else if (message.type === 'Measure') answer(stream, this.#account.measure())
+      else if (message.type === 'Limit') answer(stream, this.#account.limit(message))
       else if (message.type === 'Quiesce') answer(stream, { type: 'Quiesced', processes: 0 })
       else refuse(stream, 'EPROTO', 'open', `${message.type} opens no stream`)
     } catch {
@@ -188,7 +234,16 @@ export class FakeGuest {
   #start(stream: Duplex & { id: number }, start: Message<'Start'>): void {
     const name = start.arguments[0] ?? ''
     const program = this.#world.programs.get(posix.basename(name))
+    if (program !== undefined && !this.#account.hasProcessLeft) {
+      this.#announce(stream.id, undefined)
+      refuse(stream, 'EAGAIN', 'spawn', `the fake guest may have ${this.limits.processes} processes`)
+      return
+    }
     const process = program && new GuestProcess(stream, start, program, ++this.#pids, this.#world)
+    if (process !== undefined) {
+      this.#running++
+      void process.ended.then(() => this.#running--)
+    }
     this.#announce(stream.id, process)
     stream.once('close', () => this.#processes.delete(stream.id))
     if (process === undefined) {
@@ -207,7 +262,12 @@ export class FakeGuest {
     const chunks: Buffer[] = []
     for await (const chunk of stream.iterator({ destroyOnReturn: false })) chunks.push(chunk as Buffer)
     const data = Buffer.concat(chunks)
-    this.files.set(posix.resolve(homeOf(user), path), data)
+    const absolute = posix.resolve(homeOf(user), path)
+    if (!this.#account.hasRoomFor(absolute, data.length)) {
+      refuse(stream, 'ENOSPC', 'write', 'No space left on device')
+      return
+    }
+    this.files.set(absolute, data)
     stream.end(encodeMessage({ type: 'Written', sizeBytes: data.length }))
   }
 
@@ -226,10 +286,8 @@ export class FakeGuest {
   }
 }
 
-const steps: ReadonlySet<string> = new Set<FakeStep>(['Hello', 'Start', 'Attach', 'WriteFile', 'SetClock', 'Quiesce'])
-
 function isStep(type: string): type is FakeStep {
-  return steps.has(type)
+  return (steps as readonly string[]).includes(type)
 }
 
 function refuse(stream: Duplex, errno: string, step: string, message: string): void {
