@@ -87,6 +87,7 @@ export function limitFailure(failed: Failed): WarmcellError {
       hint: 'Ask for less, or raise the resources of the template.',
     })
   }
+  if (failed.errno === 'EOPNOTSUPP') return new WarmcellError('UNSUPPORTED', `The guest's kernel cannot limit this ${details}.`)
   return refusal('take its limits', failed)
 }
 

@@ -30,7 +30,8 @@ export class GuestLimits {
   /**
    * Sets limits for the rest of the guest's life: all of them or none.
    *
-   * @throws INVALID_ARGUMENT when one is more than there was at boot, or less than is in use; BOOT_FAILED when the guest cannot; GUEST_UNREACHABLE; PROTOCOL; TIMEOUT; the
+   * @throws INVALID_ARGUMENT when one is more than there was at boot, or less than is in use; UNSUPPORTED when its kernel
+   * has no such limit; BOOT_FAILED when it could not be set; GUEST_UNREACHABLE; PROTOCOL; TIMEOUT; the
    * signal's reason.
    */
   async set(limits: Limits, options: CallOptions = {}): Promise<void> {

@@ -277,7 +277,7 @@ export class MachinePool extends Emitter<PoolEvents> implements Pool {
 }
 
 /** What a create asked for, and could not have: the microVM did as it should. */
-const ownFault: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['FILE', 'INVALID_ARGUMENT'])
+const ownFault: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['FILE', 'INVALID_ARGUMENT', 'UNSUPPORTED'])
 
 function closedError(): WarmcellError {
   return new WarmcellError('POOL_CLOSED', 'The pool is closed.', { hint: 'Create a new one.' })

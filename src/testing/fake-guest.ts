@@ -3,13 +3,14 @@
 import { setMaxListeners } from 'node:events'
 import { posix } from 'node:path'
 import type { Duplex } from 'node:stream'
-import { encodeMessage, type GuestMessage, type HostMessage, protocolGeneration, readMessage } from '../agent/index.ts'
+import { encodeMessage, type HostMessage, protocolGeneration, readMessage } from '../agent/index.ts'
 import { type Deferred, deferred } from '../common/deferred.ts'
 import { foreignLines } from '../common/text.ts'
 import type { VmEnd } from '../hypervisor/index.ts'
 import { MuxSession } from '../mux/index.ts'
+import { answer, refuse } from './answer.ts'
 import { FakeAccount, type FakeLimits, type FakeLoad, unlimited } from './fake-account.ts'
-import { FakePorts } from './fake-ports.ts'
+import { FakePorts, type FakeServer } from './fake-ports.ts'
 import { GuestProcess, homeOf, type ProcessWorld } from './guest-process.ts'
 import type { FakeProgram } from './program.ts'
 
@@ -124,6 +125,11 @@ export class FakeGuest {
   /** What it has from its boot on, or from that of its snapshot. @internal */
   equip(limits: FakeLimits): void {
     this.#account = new FakeAccount(this, () => this.#running, limits)
+  }
+
+  /** Listens on one of its ports, as a program would that its template left running. Returns what stops it. */
+  listen(port: number, server: FakeServer): () => void {
+    return this.#ports.listen(port, server, this.#life.signal)
   }
 
   /** What its console shows. */
@@ -288,13 +294,4 @@ export class FakeGuest {
 
 function isStep(type: string): type is FakeStep {
   return (steps as readonly string[]).includes(type)
-}
-
-function refuse(stream: Duplex, errno: string, step: string, message: string): void {
-  answer(stream, { type: 'Failed', errno, step, message: message.slice(0, 1_000) })
-}
-
-function answer(stream: Duplex, message: GuestMessage): void {
-  stream.end(encodeMessage(message))
-  stream.resume()
 }

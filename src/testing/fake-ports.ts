@@ -2,6 +2,7 @@
 
 import type { Duplex } from 'node:stream'
 import { encodeMessage } from '../agent/index.ts'
+import { refuse } from './answer.ts'
 
 /** Takes the connections that are made to a port. */
 export type FakeServer = (connection: Duplex) => void
@@ -48,9 +49,7 @@ export class FakePorts {
   connect(port: number, stream: Duplex): void {
     const server = this.#servers.get(port)
     if (server === undefined) {
-      const message = encodeMessage({ type: 'Failed', errno: 'ECONNREFUSED', step: 'connect', message: 'Connection refused' })
-      stream.end(message)
-      stream.resume()
+      refuse(stream, 'ECONNREFUSED', 'connect', 'Connection refused')
       return
     }
     this.#connections.add(stream)

@@ -3,4 +3,5 @@
 export type { FakeLimits, FakeLoad } from './fake-account.ts'
 export type { FakeGuest, FakeIdentity, FakeStep } from './fake-guest.ts'
 export { createFakePool, type FakePool, type FakePoolOptions } from './fake-pool.ts'
+export type { FakeServer } from './fake-ports.ts'
 export type { FakeOutput, FakeProcess, FakeProgram } from './program.ts'

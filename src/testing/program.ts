@@ -1,7 +1,7 @@
 /** What a program of the fake guest is, and what it sees of the world. */
 
-import type { Duplex } from 'node:stream'
 import type { SignalName } from '../sandbox/index.ts'
+import type { FakeServer } from './fake-ports.ts'
 
 /**
  * A program: returns its exit code. One that throws exits with 1 and prints the error to stderr.
@@ -55,5 +55,5 @@ export interface FakeProcess {
    *
    * @throws an error with the code `EADDRINUSE` when another process listens there.
    */
-  listen(port: number, server: (connection: Duplex) => void): () => void
+  listen(port: number, server: FakeServer): () => void
 }

@@ -32,6 +32,7 @@ export class HostPort implements ExposedPort {
   readonly #sockets = new Set<Socket>()
   #host = hostDefault
   #hostPort = 0
+  readonly #closing = new AbortController()
   #closed: Promise<void> | undefined
 
   /** @param connect makes one connection into the guest, or gives it up when the signal says so */
@@ -40,6 +41,9 @@ export class HostPort implements ExposedPort {
     this.#connect = connect
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => void this.#forward(socket))
     this.#server.maxConnections = hostSocketsMax
+    this.#server.on('listening', () => {
+      if (this.#closing.signal.aborted) this.#server.close()
+    })
   }
 
   get hostPort(): number {
@@ -55,14 +59,11 @@ export class HostPort implements ExposedPort {
     this.#host = host
     this.#server.listen({ host, port: hostPort })
     try {
-      await once(this.#server, 'listening')
+      await once(this.#server, 'listening', { signal: this.#closing.signal })
     } catch (cause) {
+      // Its sandbox has ended while the name was looked up: whoever waits says so.
+      if (this.#closing.signal.aborted) return
       throw listenFailure(cause as NodeJS.ErrnoException, host, hostPort)
-    }
-    if (this.#closed !== undefined) {
-      // Its sandbox has ended while the name was looked up.
-      this.#server.close()
-      return
     }
     // A server that is short of descriptors says so, and goes on with the next connection.
     this.#server.on('error', () => {})
@@ -72,6 +73,7 @@ export class HostPort implements ExposedPort {
 
   close(): Promise<void> {
     this.#closed ??= new Promise((resolve) => {
+      this.#closing.abort()
       this.#server.close(() => resolve())
       for (const socket of this.#sockets) socket.resetAndDestroy()
       this.onClose?.()
@@ -91,7 +93,7 @@ export class HostPort implements ExposedPort {
       this.#sockets.delete(socket)
       gone.abort()
     })
-    if (this.#closed !== undefined) {
+    if (this.#closing.signal.aborted) {
       socket.resetAndDestroy()
       return
     }
