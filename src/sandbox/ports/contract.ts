@@ -26,8 +26,7 @@ export interface ExposedPort extends AsyncDisposable {
  * @example
  * ```ts
  * await using sandbox = await createSandbox()
- * const page = "printf 'HTTP/1.0 200 OK\\r\\n\\r\\nhello'"
- * await sandbox.exec(`nc -lk -p 8080 -e sh -c "${page}" >/dev/null 2>&1 &`)
+ * await sandbox.exec('echo hello > index.html && httpd -p 8080', { check: true })
  * await sandbox.ports.waitFor(8080, { timeoutMs: 10_000 })
  * await using exposed = await sandbox.ports.expose(8080)
  * console.log(await (await fetch(exposed.url)).text())

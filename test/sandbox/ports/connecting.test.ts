@@ -4,7 +4,8 @@ import type { Duplex } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { expect, test } from 'vitest'
 import { ConnectError, SandboxGoneError } from '../../../src/index.ts'
-import { listening, poolWith, read, serving } from './servers.ts'
+import { read } from '../../support/clients.ts'
+import { listening, poolWith, serving } from './servers.ts'
 
 test('bytes pass both ways, and each direction ends by itself', async () => {
   await using pool = poolWith()

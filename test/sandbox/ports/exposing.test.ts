@@ -5,7 +5,8 @@ import type { Duplex } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { expect, test } from 'vitest'
 import type { FakeProgram } from '../../../src/testing/index.ts'
-import { dial, fate, listening, poolWith, read, serving } from './servers.ts'
+import { dial, fate, read } from '../../support/clients.ts'
+import { listening, poolWith, serving } from './servers.ts'
 
 /** Node's own HTTP server over the guest's connections. */
 function http(): FakeProgram {

@@ -1,7 +1,5 @@
-/** Programs of the fake guest that listen, and small clients of the host, for the tests of ports. */
+/** Programs of the fake guest that listen, for the tests of ports. */
 
-import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Sandbox } from '../../../src/index.ts'
 import { createFakePool, type FakePool, type FakePoolOptions, type FakeProgram } from '../../../src/testing/index.ts'
@@ -26,31 +24,4 @@ export function poolWith(programs: Record<string, FakeProgram> = {}, options: Fa
 export async function listening(sandbox: Sandbox, program = 'echod', port = 80): Promise<void> {
   await sandbox.spawn([program, String(port)])
   await sandbox.ports.waitFor(port)
-}
-
-/** A client that is connected. */
-export async function dial(hostPort: number, host = '127.0.0.1'): Promise<Socket> {
-  const socket = connect({ port: hostPort, host, allowHalfOpen: true })
-  socket.on('error', () => {})
-  await once(socket, 'connect')
-  return socket
-}
-
-/** All that comes, to the end. */
-export async function read(stream: Duplex): Promise<string> {
-  let text = ''
-  for await (const chunk of stream.iterator({ destroyOnReturn: false })) text += String(chunk)
-  return text
-}
-
-/** The code of the error it fails with, or 'closed'. */
-export async function fate(socket: Socket): Promise<string> {
-  return new Promise((resolve) => {
-    let code = 'closed'
-    socket.once('error', (error: NodeJS.ErrnoException) => {
-      code = error.code ?? error.message
-    })
-    socket.once('close', () => resolve(code))
-    socket.resume()
-  })
 }
