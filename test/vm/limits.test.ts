@@ -83,7 +83,7 @@ describe('the disk', () => {
   it('may be less than the template’s, and then a create’s files feel it', async () => {
     await using sandbox = await pool().createSandbox({ resources: { diskMib: 2 }, files: { 'one.bin': new Uint8Array(mib) } })
     expect((await sandbox.usage()).diskLimitBytes).toBe(2 * mib)
-    expect((await sandbox.exec('head -c 4194304 /dev/zero > two.bin')).stderr).toContain('No space left on device')
+    expect((await sandbox.exec('dd if=/dev/zero of=two.bin bs=1M count=4')).stderr).toContain('No space left on device')
     const create = pool().createSandbox({ resources: { diskMib: 2 }, files: { 'big.bin': new Uint8Array(3 * mib) } })
     await expect(create).rejects.toMatchObject({ code: 'FILE', errno: 'ENOSPC' })
   })

@@ -1,9 +1,10 @@
 /** One connection to a port of the guest as its caller has it: errors are warmcell's own, and bytes are activity. */
 
-import { Duplex } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { attributed, ConnectError } from '../../errors.ts'
 import type { SandboxContext } from '../context.ts'
+import { SocketLike } from './socket-like.ts'
 
 /** What waits here, each way, beside the window of the stream below: one frame. */
 const bufferBytesMax = 65_536
@@ -11,7 +12,7 @@ const bufferBytesMax = 65_536
 type Callback = (error?: Error | null) => void
 
 /** Data that came early waits in `stream`: nothing is lost, whenever the caller begins to read. */
-export class PortConnection extends Duplex {
+export class PortConnection extends SocketLike {
   readonly #port: number
   readonly #stream: Duplex
   readonly #context: SandboxContext
@@ -27,7 +28,7 @@ export class PortConnection extends Duplex {
     this.on('error', () => {})
     stream
       .on('data', (chunk: Buffer) => {
-        context.touch()
+        this.#touch()
         if (!this.push(chunk)) stream.pause()
       })
       .on('end', () => this.push(null))
@@ -40,7 +41,7 @@ export class PortConnection extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Callback): void {
-    this.#context.touch()
+    this.#touch()
     this.#held = done
     this.#stream.write(chunk, (error) => this.#release(error))
   }
@@ -51,11 +52,17 @@ export class PortConnection extends Duplex {
   }
 
   override _destroy(error: Error | null, done: Callback): void {
+    this.stopTimeout()
     this.#stream.destroy()
     const held = this.#held
     this.#held = undefined
     held?.(error ?? this.#broken('was destroyed before all was sent'))
     done(error)
+  }
+
+  #touch(): void {
+    this.passed()
+    this.#context.touch()
   }
 
   /** With an error the stream closes, and what that means is said there. */

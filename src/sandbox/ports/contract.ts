@@ -48,7 +48,7 @@ export interface Ports {
   /**
    * One connection, as a Node stream of bytes: each direction ends by itself, backpressure reaches the guest's program, `destroy()` resets it. It fails with a
    * `ConnectError` (`ECONNRESET`) when the guest breaks it off and with `SANDBOX_GONE` when the sandbox ends; a failure that nobody listens to is no uncaught
-   * exception. `signal` and `timeoutMs` are for the making of it only.
+   * exception. HTTP agents and WebSocket clients take it for a socket. `signal` and `timeoutMs` are for the making of it only.
    *
    * @throws `CONNECT` (a `ConnectError`, with `errno`) when nothing listens; `TIMEOUT`, `INVALID_ARGUMENT`, `SANDBOX_GONE`, `GUEST_UNREACHABLE`, or the signal's reason.
    */

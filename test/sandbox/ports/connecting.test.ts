@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { Agent, createServer, get } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { expect, test } from 'vitest'
@@ -221,6 +223,50 @@ test('waitFor resolves when something listens, now or later', async () => {
   await waiting
   await sandbox.ports.waitFor(80)
   expect(pool.guestOf(sandbox).connections).toBe(0)
+})
+
+test('an HTTP agent takes it for a socket, also one that keeps it for the next request', async () => {
+  let connections = 0
+  const server = createServer((request, response) => response.end(`${request.method} ${request.url}`))
+  const httpd = serving((connection) => {
+    connections++
+    server.emit('connection', connection)
+  })
+  await using pool = poolWith({ httpd })
+  await using sandbox = await pool.createSandbox()
+  await listening(sandbox, 'httpd')
+  const agent = new Agent({ keepAlive: true })
+  agent.createConnection = (_, done) => {
+    sandbox.ports.connect(80).then(
+      (stream) => done?.(null, stream),
+      (error) => done?.(error, undefined as unknown as Duplex),
+    )
+    return undefined
+  }
+  for (const path of ['/one', '/two']) {
+    const request = get({ host: 'sandbox', path, agent, timeout: 10_000 })
+    const [response] = await once(request, 'response')
+    expect(await read(response)).toBe(`GET ${path}`)
+    await expect.poll(() => Object.keys(agent.freeSockets).length).toBe(1)
+  }
+  expect(connections).toBe(1)
+  agent.destroy()
+})
+
+test('a timeout of a socket is announced when nothing has passed for that long', async () => {
+  await using pool = poolWith()
+  await using sandbox = await pool.createSandbox()
+  await listening(sandbox)
+  const connection = (await sandbox.ports.connect(80)) as unknown as Socket
+  let timeouts = 0
+  connection.setTimeout(80, () => void timeouts++)
+  expect(connection.timeout).toBe(80)
+  await expect.poll(() => timeouts).toBe(1)
+  expect(connection.destroyed).toBe(false)
+  connection.setTimeout(0)
+  expect(connection.setNoDelay().setKeepAlive().ref().unref().timeout).toBeUndefined()
+  connection.setTimeout(60_000)
+  connection.destroy()
 })
 
 const wrong: [string, unknown, object?][] = [
