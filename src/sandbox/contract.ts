@@ -29,7 +29,7 @@ export interface SandboxInfo {
 }
 
 export interface SandboxUsage {
-  /** Processor time of its programs, in milliseconds. */
+  /** Processor time of its programs, in milliseconds; what ran in its template before is among it. */
   cpuMs: number
   /** Of its programs, with the files they have written to the writable layer. */
   memoryBytes: number

@@ -13,6 +13,7 @@ import { FakeAccount, type FakeLimits, type FakeLoad, unlimited } from './fake-a
 import { FakePorts, type FakeServer } from './fake-ports.ts'
 import { GuestProcess, homeOf, type ProcessWorld } from './guest-process.ts'
 import type { FakeProgram } from './program.ts'
+import { type FakeStep, isStep } from './step.ts'
 
 /** What the guest was told to be. */
 export interface FakeIdentity {
@@ -22,22 +23,6 @@ export interface FakeIdentity {
   /** 0 in one that was booted, and no other clone's in a clone. */
   readonly generationId: bigint
 }
-
-/** What a host asks of a guest: to load its snapshot, or what the message of that name does (protocol/protocol.md). */
-export type FakeStep = 'load' | (typeof steps)[number]
-
-const steps = [
-  'Hello',
-  'Start',
-  'Attach',
-  'WriteFile',
-  'SetClock',
-  'Quiesce',
-  'Connect',
-  'AwaitPort',
-  'Measure',
-  'Limit',
-] as const
 
 type Message<T extends HostMessage['type']> = Extract<HostMessage, { type: T }>
 
@@ -290,8 +275,4 @@ export class FakeGuest {
     this.#announcing.get(id)?.(process)
     this.#announcing.delete(id)
   }
-}
-
-function isStep(type: string): type is FakeStep {
-  return (steps as readonly string[]).includes(type)
 }

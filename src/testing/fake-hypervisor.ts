@@ -4,9 +4,10 @@ import { access, readFile, writeFile } from 'node:fs/promises'
 import { WarmcellError } from '../errors.ts'
 import type { Hypervisor, ParkedVm, Vm, VmSnapshot, VmSpec } from '../hypervisor/index.ts'
 import { type FakeLimits, unlimited } from './fake-account.ts'
-import { FakeGuest, type FakeStep } from './fake-guest.ts'
+import { FakeGuest } from './fake-guest.ts'
 import { pipePair } from './pipe.ts'
 import type { FakeProgram } from './program.ts'
+import type { FakeStep } from './step.ts'
 
 /** What a fake snapshot keeps: a guest's files, as base64 by path, and what it has to give. */
 interface FakeState {

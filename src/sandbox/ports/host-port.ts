@@ -9,7 +9,7 @@ import { WarmcellError } from '../../errors.ts'
 import type { ExposedPort, ExposeOptions } from './contract.ts'
 
 /** Sockets of one exposed port, those that wait in line for a connection into the guest included. More are closed as they come: each takes a descriptor. */
-export const hostSocketsMax = 1_024
+const hostSocketsMax = 1_024
 
 const hostDefault = '127.0.0.1'
 

@@ -13,7 +13,7 @@ export function serving(server: (connection: Duplex) => void): FakeProgram {
 }
 
 /** Sends back what comes, to its end. */
-export const echo: FakeProgram = serving((connection) => void connection.on('error', () => {}).pipe(connection))
+const echo: FakeProgram = serving((connection) => void connection.on('error', () => {}).pipe(connection))
 
 /** A pool whose guests have the programs, and `echo` as `echod`. */
 export function poolWith(programs: Record<string, FakeProgram> = {}, options: FakePoolOptions = {}): FakePool {
