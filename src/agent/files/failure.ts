@@ -15,7 +15,17 @@ export interface Place {
 }
 
 /** What the guest was asked to do, as the words after "was not". */
-export type Deed = 'written' | 'read' | 'looked at' | 'listed' | 'made' | 'renamed' | 'removed' | 'watched' | 'uploaded' | 'downloaded'
+export type Deed =
+  | 'written'
+  | 'read'
+  | 'looked at'
+  | 'listed'
+  | 'made'
+  | 'renamed'
+  | 'removed'
+  | 'watched'
+  | 'uploaded'
+  | 'downloaded'
 
 type Reason = readonly [what: string, hint?: string]
 
@@ -32,8 +42,14 @@ const reasons: Readonly<Record<string, Reason>> = {
   EEXIST: ['something is there already', 'Remove it first.'],
   ENOTEMPTY: ['the directory is not empty', 'Pass `recursive: true` to remove it with all that is in it.'],
   'ENOTEMPTY renamed': ['a directory that is not empty is there already', 'Remove it first.'],
-  ENOSPC: ['the writable layer is full', 'Remove what is not needed, or raise `diskMib`, which lives in the memory of the guest.'],
-  EDQUOT: ['the writable layer is full', 'Remove what is not needed, or raise `diskMib`, which lives in the memory of the guest.'],
+  ENOSPC: [
+    'the writable layer is full',
+    'Remove what is not needed, or raise `diskMib`, which lives in the memory of the guest.',
+  ],
+  EDQUOT: [
+    'the writable layer is full',
+    'Remove what is not needed, or raise `diskMib`, which lives in the memory of the guest.',
+  ],
   EFBIG: ['it is larger than the guest can hold'],
   EXDEV: ['it is on another file system than where it is to go', 'Copy it, and remove it then.'],
   ELOOP: ['its links lead in a circle'],
@@ -42,7 +58,10 @@ const reasons: Readonly<Record<string, Reason>> = {
   EPERM: ['the guest does not let even root do it'],
   EROFS: ['it is where nothing can be changed', 'Use a directory such as the home, /srv or /tmp.'],
   EBUSY: ['the guest is using it'],
-  EINVAL: ['it is nothing that can be asked for', 'Only regular files are read and written; what is a directory cannot go into itself.'],
+  EINVAL: [
+    'it is nothing that can be asked for',
+    'Only regular files are read and written; what is a directory cannot go into itself.',
+  ],
   EIO: ['it could not be read to its end, or changed meanwhile'],
   ENOMEM: ["the guest's memory is used up", 'Give the sandbox more memory, or run less in it at once.'],
   EMFILE: ['the guest has too many files open'],

@@ -8,7 +8,7 @@ import { encodeMessage, type GuestMessage, type HostMessage } from '../messages.
 import { brokenOff, type Deed, fileFailure, type Place, tooMuch } from './failure.ts'
 import { Incoming } from './incoming.ts'
 import { Sending, type Source } from './sending.ts'
-import { decodeTree, type Entry, encodeTree, entryOf, type TreeEntry, type TreeNode } from './tree.ts'
+import { decodeTree, type Entry, encodeTree, placedEntryOf, type TreeEntry, type TreeNode } from './tree.ts'
 
 /** How a place is meant, beside its path: see `Place`. */
 export type PlaceOptions = Omit<Place, 'path'> & CallOptions
@@ -72,7 +72,13 @@ export class GuestFiles {
 
   /** Writes a tree, in the order of its nodes. What was made before a failure stays. */
   async writeTree(path: string, nodes: AsyncIterable<TreeNode>, options: PlaceOptions): Promise<void> {
-    await this.#send({ path, ...options }, 'uploaded', { type: 'WriteTree', path, user: options.user }, encodeTree(nodes), options)
+    await this.#send(
+      { path, ...options },
+      'uploaded',
+      { type: 'WriteTree', path, user: options.user },
+      encodeTree(nodes),
+      options,
+    )
   }
 
   /** Opens a file. The options end the opening; what is open then has to be read to its end, or closed. */
@@ -104,7 +110,7 @@ export class GuestFiles {
   async stat(path: string, options: PlaceOptions): Promise<Entry> {
     const answer = await this.#request({ path, ...options }, 'looked at', { type: 'Stat', path, user: options.user }, options)
     if (answer.type !== 'Entry') throw this.#exchange.broken(`${answer.type} in answer to Stat`)
-    return entryOf(answer)
+    return placedEntryOf(this.#exchange, answer)
   }
 
   /** What is in a directory, in any order. @throws also FILE with EOVERFLOW for more than is kept. */
@@ -122,9 +128,12 @@ export class GuestFiles {
         characters += message.path.length + message.owner.length + (message.target?.length ?? 0)
         if (entries.length === listEntriesMax || characters > listCharactersMax) {
           const hint = 'List its directories one by one, or have the guest make a list in a file.'
-          throw this.#refused(stream, tooMuch(place, 'listed', `it holds more than ${listEntriesMax} entries or 64 MiB of names`, hint))
+          throw this.#refused(
+            stream,
+            tooMuch(place, 'listed', `it holds more than ${listEntriesMax} entries or 64 MiB of names`, hint),
+          )
         }
-        entries.push(entryOf(message))
+        entries.push(placedEntryOf(this.#exchange, message))
       }
       return entries
     })

@@ -1,5 +1,6 @@
 /** A tree of files as it goes over a stream: an entry after the other, behind each file its bytes. */
 
+import { posix } from 'node:path'
 import type { Exchange } from '../exchange.ts'
 import { encodeMessage, type FileFacts, type GuestMessage } from '../messages.ts'
 import type { Incoming } from './incoming.ts'
@@ -27,9 +28,21 @@ export interface TreeEntry extends Entry {
   readonly content: AsyncIterable<Uint8Array>
 }
 
-export function entryOf(message: Extract<GuestMessage, { type: 'Entry' }>): Entry {
+function entryOf(message: Extract<GuestMessage, { type: 'Entry' }>): Entry {
   const { type: _, kind, ...facts } = message
   return { ...facts, kind: kinds[kind - 1] ?? 'other' }
+}
+
+/**
+ * An entry of the whole file system, by its absolute path.
+ *
+ * @throws PROTOCOL for a path that no directory can hold: a caller may join the last part of it to a path of its own, and must not be led elsewhere.
+ */
+export function placedEntryOf(exchange: Exchange, message: Extract<GuestMessage, { type: 'Entry' }>): Entry {
+  const { path } = message
+  const plain = posix.isAbsolute(path) && !path.includes('\0') && posix.normalize(path) === path
+  if (!plain || (path.endsWith('/') && path !== '/')) throw exchange.broken('an entry whose path is none')
+  return entryOf(message)
 }
 
 /** The bytes that say a tree. */
