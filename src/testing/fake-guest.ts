@@ -8,7 +8,9 @@ import { type Deferred, deferred } from '../common/deferred.ts'
 import { foreignLines } from '../common/text.ts'
 import type { VmEnd } from '../hypervisor/index.ts'
 import { MuxSession } from '../mux/index.ts'
-import { GuestProcess, homeOf, type ProcessWorld } from './guest-process.ts'
+import { type FileRequest, isFileRequest, serveFiles } from './file-service.ts'
+import { GuestFileSystem } from './guest-files.ts'
+import { GuestProcess, type ProcessWorld } from './guest-process.ts'
 import type { FakeProgram } from './program.ts'
 
 /** What the guest was told to be. */
@@ -21,7 +23,7 @@ export interface FakeIdentity {
 }
 
 /** What a host asks of a guest: to load its snapshot, or what the message of that name does (protocol/protocol.md). */
-export type FakeStep = 'load' | 'Hello' | 'Start' | 'Attach' | 'WriteFile' | 'SetClock' | 'Quiesce'
+export type FakeStep = 'load' | 'Hello' | 'Start' | 'Attach' | FileRequest['type'] | 'SetClock' | 'Quiesce'
 
 type Message<T extends HostMessage['type']> = Extract<HostMessage, { type: T }>
 
@@ -31,12 +33,13 @@ type Message<T extends HostMessage['type']> = Extract<HostMessage, { type: T }>
 export class FakeGuest {
   /** The id of its sandbox. */
   readonly id: string
-  /** Its files by absolute path. */
-  readonly files: Map<string, Uint8Array> = new Map()
+  /** Its files by absolute path: to look into and to change. Directories come with what is in them; links and modes are made through `sandbox.files` alone. */
+  readonly files: Map<string, Uint8Array>
   /** @internal */
   readonly ended: Promise<VmEnd>
   readonly #pipe: Duplex
   readonly #session: MuxSession
+  readonly #fileSystem = new GuestFileSystem()
   readonly #world: ProcessWorld
   /** By the id of their control stream. Streams are read independently: a channel may be attached before its process has been started. */
   readonly #processes = new Map<number, Promise<GuestProcess | undefined>>()
@@ -59,6 +62,7 @@ export class FakeGuest {
     onStep?: (guest: FakeGuest, step: FakeStep) => void,
   ) {
     this.id = id
+    this.files = this.#fileSystem.files
     this.#onStep = onStep
     this.#pipe = pipe
     this.ended = this.#ended.promise
@@ -158,13 +162,14 @@ export class FakeGuest {
   async #serve(stream: Duplex): Promise<void> {
     try {
       const message = await readMessage(stream, 'guest')
-      if (isStep(message.type)) this.step(message.type)
+      if (isFileRequest(message)) this.step(message.type)
+      else if (isStep(message.type)) this.step(message.type)
       if (!this.alive) return
       if (message.type === 'Hello') this.#greet(stream, message)
       else if (this.#identity === undefined) refuse(stream, 'EACCES', 'hello', 'the handshake has not been made')
       else if (message.type === 'Start') this.#start(stream as Duplex & { id: number }, message)
       else if (message.type === 'Attach') await this.#attach(stream, message)
-      else if (message.type === 'WriteFile') await this.#writeFile(stream, message)
+      else if (isFileRequest(message)) await serveFiles(this.#fileSystem, stream, message)
       else if (message.type === 'SetClock') answer(stream, { type: 'ClockSet' })
       else if (message.type === 'Quiesce') answer(stream, { type: 'Quiesced', processes: 0 })
       else refuse(stream, 'EPROTO', 'open', `${message.type} opens no stream`)
@@ -203,14 +208,6 @@ export class FakeGuest {
     else process.attach(channel, stream)
   }
 
-  async #writeFile(stream: Duplex, { path, user }: Message<'WriteFile'>): Promise<void> {
-    const chunks: Buffer[] = []
-    for await (const chunk of stream.iterator({ destroyOnReturn: false })) chunks.push(chunk as Buffer)
-    const data = Buffer.concat(chunks)
-    this.files.set(posix.resolve(homeOf(user), path), data)
-    stream.end(encodeMessage({ type: 'Written', sizeBytes: data.length }))
-  }
-
   #processOf(id: number): Promise<GuestProcess | undefined> {
     const known = this.#processes.get(id)
     if (known !== undefined) return known
@@ -226,7 +223,7 @@ export class FakeGuest {
   }
 }
 
-const steps: ReadonlySet<string> = new Set<FakeStep>(['Hello', 'Start', 'Attach', 'WriteFile', 'SetClock', 'Quiesce'])
+const steps: ReadonlySet<string> = new Set<FakeStep>(['Hello', 'Start', 'Attach', 'SetClock', 'Quiesce'])
 
 function isStep(type: string): type is FakeStep {
   return steps.has(type)
