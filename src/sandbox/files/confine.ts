@@ -20,9 +20,9 @@ const pathBytesMax = 4_096
 /** How deep a tree may be: far more than trees of people are, and little enough to walk it. */
 export const treeDepthMax = 256
 
-/** How many entries a tree may have, and how many characters their names: what is kept of each until the tree is whole. */
-export const treeEntriesMax = 1_000_000
-const treeCharactersMax = 67_108_864
+/** How many entries a tree may have, and how many characters their paths and targets: what is kept of each until the tree is whole. */
+const treeEntriesMax = 1_000_000
+const treeCharactersMax = 134_217_728
 
 /** Why something of a tree is not taken: an errno and words. */
 export interface Refusal {
@@ -40,14 +40,14 @@ export class Tree {
   #characters = 0
 
   /** The components of a path from the top, none for the top itself; or why it cannot be taken. */
-  announce(path: string, kind: 'directory' | 'leaf'): readonly string[] | Refusal {
+  announce(path: string, kind: 'directory' | 'leaf', target = ''): readonly string[] | Refusal {
     const components = componentsOf(path)
     if ('errno' in components) return components
     const name = components.at(-1) ?? ''
     this.#entries++
-    this.#characters += name.length
+    this.#characters += path.length + target.length
     if (this.#entries > treeEntriesMax || this.#characters > treeCharactersMax)
-      return { errno: 'EOVERFLOW', reason: `the tree has more than ${treeEntriesMax} entries, or 64 MiB of names` }
+      return { errno: 'EOVERFLOW', reason: `the tree has more than ${treeEntriesMax} entries, or 128 MiB of names` }
     const entry: Announced = kind === 'directory' ? new Map() : 'leaf'
     if (components.length === 0) {
       if (this.#top !== undefined) return { errno: 'EEXIST', reason: 'the top is named twice' }

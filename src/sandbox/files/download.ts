@@ -55,14 +55,14 @@ class Taking {
 
   async take(entry: TreeEntry, staging: Staging): Promise<void> {
     const { path, hostPath, onSkipped } = this.#download
-    const components = this.#tree.announce(entry.path, entry.kind === 'directory' ? 'directory' : 'leaf')
+    const components = this.#tree.announce(entry.path, entry.kind === 'directory' ? 'directory' : 'leaf', entry.target)
     if ('errno' in components) throw refused(path, entry.path, components)
     const refusal = refusalOf(entry, components.length)
     if (refusal !== undefined) {
       if (onSkipped === undefined || components.length === 0) throw refused(path, entry.path, refusal)
       onSkipped({ path: entry.path, reason: refusal.reason })
-    } else if (entry.kind === 'directory') await staging.directory(components, entry)
-    else if (entry.kind === 'symlink') staging.link(components, entry.target ?? '', entry)
+    } else if (entry.kind === 'directory') await staging.directory(entry)
+    else if (entry.kind === 'symlink') staging.link(entry)
     else {
       // Judged by what is claimed before a byte of it comes; no more than that comes.
       if (entry.sizeBytes > this.#bytesLeft) {
@@ -71,7 +71,7 @@ class Taking {
         throw new FileError(hostPath, 'EFBIG', message, { hint })
       }
       this.#bytesLeft -= entry.sizeBytes
-      await staging.file(components, entry)
+      await staging.file(entry)
     }
   }
 }
