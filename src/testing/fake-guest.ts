@@ -8,7 +8,7 @@ import { type Deferred, deferred } from '../common/deferred.ts'
 import { foreignLines } from '../common/text.ts'
 import type { VmEnd } from '../hypervisor/index.ts'
 import { MuxSession } from '../mux/index.ts'
-import { type FileRequest, isFileRequest, serveFiles } from './file-service.ts'
+import { isFileRequest, serveFiles } from './file-service.ts'
 import { GuestFileSystem } from './guest-files.ts'
 import { GuestProcess, type ProcessWorld } from './guest-process.ts'
 import type { FakeProgram } from './program.ts'
@@ -23,7 +23,23 @@ export interface FakeIdentity {
 }
 
 /** What a host asks of a guest: to load its snapshot, or what the message of that name does (protocol/protocol.md). */
-export type FakeStep = 'load' | 'Hello' | 'Start' | 'Attach' | FileRequest['type'] | 'SetClock' | 'Quiesce'
+export type FakeStep =
+  | 'load'
+  | 'Hello'
+  | 'Start'
+  | 'Attach'
+  | 'SetClock'
+  | 'Quiesce'
+  | 'WriteFile'
+  | 'ReadFile'
+  | 'Stat'
+  | 'List'
+  | 'MakeDirectory'
+  | 'Rename'
+  | 'Remove'
+  | 'Watch'
+  | 'ReadTree'
+  | 'WriteTree'
 
 type Message<T extends HostMessage['type']> = Extract<HostMessage, { type: T }>
 

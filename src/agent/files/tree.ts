@@ -6,8 +6,8 @@ import { encodeMessage, type FileFacts, type GuestMessage } from '../messages.ts
 import type { Incoming } from './incoming.ts'
 
 /** The kinds of protocol.md, by number. */
-export const kinds = ['file', 'directory', 'symlink', 'other'] as const
-export type Kind = (typeof kinds)[number]
+const kinds = ['file', 'directory', 'symlink', 'other'] as const
+type Kind = (typeof kinds)[number]
 
 /** What is said of something in the guest's file system. */
 export interface Entry extends Omit<FileFacts, 'kind'> {

@@ -5,7 +5,7 @@ import { RetainedBytes } from '../../common/retained.ts'
 import { FileError } from '../../errors.ts'
 
 /** What is read into memory at most, in bytes: while it is put together it takes twice as much, and a string holds no more than twice that. */
-export const readBytesMax: number = 256 * 1_024 * 1_024
+const readBytesMax = 256 * 1_024 * 1_024
 
 /** Nothing is removed and nothing refused: a byte order mark stays, and what is no UTF-8 becomes U+FFFD. */
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })

@@ -49,7 +49,9 @@ test('a tree goes there and back: content, modes, times and links', async () => 
     ['', ...readdirSync(top, { recursive: true, encoding: 'utf8' }).sort()].map((name) => {
       const found = lstatSync(`${top}/${name}`)
       const content = found.isFile()
-        ? readFileSync(`${top}/${name}`, 'utf8')
+        ? createHash('sha256')
+            .update(readFileSync(`${top}/${name}`))
+            .digest('hex')
         : found.isSymbolicLink()
           ? readlinkSync(`${top}/${name}`)
           : ''
