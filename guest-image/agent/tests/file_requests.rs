@@ -141,6 +141,21 @@ fn a_directory_is_listed_to_a_depth() {
 }
 
 #[test]
+fn a_file_on_its_way_is_not_there_yet() {
+    let mut host = Host::greeted("on-its-way");
+    fs::create_dir(host.root.join("srv")).unwrap();
+    let id = host.open(&write_file("/srv/file", 0o644));
+    host.send(id, b"half");
+    host.ping();
+    assert_eq!(fs::read_dir(host.root.join("srv")).unwrap().count(), 1);
+    assert_eq!(host.list("/srv", 1), Ok(Vec::new()));
+    assert_eq!(host.read_tree("/srv").unwrap().unwrap().len(), 1);
+    host.finish(id);
+    host.until(|host| host.streams[&id].finished);
+    assert_eq!(paths(&host.list("/srv", 1).unwrap()), ["/srv/file"]);
+}
+
+#[test]
 fn ten_thousand_entries_are_each_told_once_and_then_removed() {
     let mut host = Host::greeted("many");
     let root = host.root.clone();

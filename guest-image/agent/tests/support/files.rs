@@ -66,6 +66,8 @@ pub fn fill(directory: &std::path::Path, names: impl IntoIterator<Item = String>
     names.for_each(|name| fs::hard_link(&first, name).unwrap());
 }
 
+pub type Tree = Vec<(Entry, Vec<u8>)>;
+
 type Fields = Vec<(u8, Vec<u8>)>;
 
 fn text(fields: &Fields, tag: u8) -> Option<String> {
@@ -150,7 +152,7 @@ impl Host {
     }
 
     /// Everything in a tree, with the bytes of its files; or `None` when the stream was reset.
-    pub fn read_tree(&mut self, path: &str) -> Result<Option<Vec<(Entry, Vec<u8>)>>, (String, String)> {
+    pub fn read_tree(&mut self, path: &str) -> Result<Option<Tree>, (String, String)> {
         let id = self.open(&about(message::READ_TREE, path));
         self.finish(id);
         self.until(|host| host.streams[&id].finished || host.streams[&id].reset);

@@ -151,7 +151,7 @@ pub fn cannot_write(error: Errno, step: &'static str, path: &str) -> Failed {
 const NEW: &str = ".warmcell-new-";
 const OVER: &str = ".warmcell-over-";
 
-/// What a temporary name says of what will be in its place, to whoever watches the directory.
+/// What a temporary name says of what will be in its place, to whoever watches the directory. Until then it is not there: no list has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Displaced {
     Nothing,

@@ -35,7 +35,7 @@ impl Scan {
 
     /// False when nothing is left.
     pub fn step(&mut self, watches: &mut Watches, changes: &mut Changes, outgoing: &mut Outgoing) -> bool {
-        match self.walk.next() {
+        match self.walk.next_entry() {
             Ok(Some(found)) => self.look(&found, watches, changes, outgoing),
             // One that cannot be read on is one that is gone.
             Ok(None) | Err(_) => {
