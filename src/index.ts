@@ -49,6 +49,7 @@ export {
   type Pty,
   type PtyOptions,
   type Ptys,
+  type ReadFileOptions,
   type RemoveOptions,
   type Sandbox,
   type SandboxEvents,

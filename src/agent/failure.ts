@@ -1,15 +1,15 @@
 /** What a guest's `Failed` means to a caller, in words: pure. */
 
 import { foreignText } from '../common/text.ts'
-import { ConnectError, FileError, WarmcellError } from '../errors.ts'
+import { ConnectError, WarmcellError } from '../errors.ts'
 import type { GuestMessage } from './messages.ts'
 import type { ProcessSpec } from './process.ts'
 
 export type Failed = Extract<GuestMessage, { type: 'Failed' }>
 
 /** An errno's name is this long at most (the kernel's longest has 15 characters). */
-const errnoCharsMax = 16
-const stepCharsMax = 32
+export const errnoCharsMax = 16
+export const stepCharsMax = 32
 
 /** Why a program did not start, by step and errno; `*` is any other errno of the step. */
 const spawnReasons: Readonly<Record<string, (spec: ProcessSpec, command: string) => readonly [what: string, hint: string]>> = {
@@ -48,13 +48,6 @@ export function spawnFailure(spec: ProcessSpec, failed: Failed): WarmcellError {
     hint,
     retryable: errno === 'EAGAIN' || errno === 'ENOMEM',
   })
-}
-
-/** FILE, with the guest's errno. */
-export function fileFailure(path: string, failed: Failed): FileError {
-  const errno = foreignText(failed.errno, errnoCharsMax)
-  const details = `${errno} at step '${foreignText(failed.step, stepCharsMax)}': ${foreignText(failed.message)}`
-  return new FileError(path, errno, `'${quote(path)}' was not written in the guest (${details}).`)
 }
 
 /** CONNECT, with the guest's errno. */
@@ -115,6 +108,6 @@ export function refusal(what: string, failed: Failed): WarmcellError {
 }
 
 /** A caller's text inside a message: short, one line. */
-function quote(text: string): string {
+export function quote(text: string): string {
   return foreignText(text, 128)
 }

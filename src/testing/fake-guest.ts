@@ -3,7 +3,7 @@
 import { setMaxListeners } from 'node:events'
 import { posix } from 'node:path'
 import type { Duplex } from 'node:stream'
-import { encodeMessage, type HostMessage, protocolGeneration, readMessage } from '../agent/index.ts'
+import { type HostMessage, protocolGeneration, readMessage } from '../agent/index.ts'
 import { type Deferred, deferred } from '../common/deferred.ts'
 import { foreignLines } from '../common/text.ts'
 import type { VmEnd } from '../hypervisor/index.ts'
@@ -11,7 +11,9 @@ import { MuxSession } from '../mux/index.ts'
 import { answer, refuse } from './answer.ts'
 import { FakeAccount, type FakeLimits, type FakeLoad, unlimited } from './fake-account.ts'
 import { FakePorts, type FakeServer } from './fake-ports.ts'
-import { GuestProcess, homeOf, type ProcessWorld } from './guest-process.ts'
+import { isFileRequest, serveFiles } from './file-service.ts'
+import { GuestFileSystem } from './guest-files.ts'
+import { GuestProcess, type ProcessWorld } from './guest-process.ts'
 import type { FakeProgram } from './program.ts'
 import { type FakeStep, isStep } from './step.ts'
 
@@ -32,14 +34,15 @@ type Message<T extends HostMessage['type']> = Extract<HostMessage, { type: T }>
 export class FakeGuest {
   /** The id of its sandbox. */
   readonly id: string
-  /** Its files by absolute path. */
-  readonly files: Map<string, Uint8Array> = new Map()
+  /** Its files by absolute path: to look into and to change. Directories come with what is in them; links and modes are made through `sandbox.files` alone. */
+  readonly files: Map<string, Uint8Array>
   /** What `usage()` is to say of its programs: yours to set. Files and processes are counted. */
   readonly load: FakeLoad = { cpuMs: 0, memoryBytes: 0, oomKills: 0 }
   /** @internal */
   readonly ended: Promise<VmEnd>
   readonly #pipe: Duplex
   readonly #session: MuxSession
+  readonly #fileSystem = new GuestFileSystem()
   readonly #world: ProcessWorld
   /** By the id of their control stream. Streams are read independently: a channel may be attached before its process has been started. */
   readonly #processes = new Map<number, Promise<GuestProcess | undefined>>()
@@ -65,12 +68,14 @@ export class FakeGuest {
     onStep?: (guest: FakeGuest, step: FakeStep) => void,
   ) {
     this.id = id
+    this.files = this.#fileSystem.files
     this.#onStep = onStep
     this.#pipe = pipe
     this.ended = this.#ended.promise
     this.#session = new MuxSession(pipe, { role: 'server', onStream: (stream) => void this.#serve(stream) })
     setMaxListeners(0, this.#life.signal) // one for each process
     this.#account = new FakeAccount(this, () => this.#running, unlimited)
+    this.#fileSystem.hasRoomFor = (path, bytes) => this.#account.hasRoomFor(path, bytes)
     this.#world = {
       files: this.files,
       programs,
@@ -197,7 +202,7 @@ export class FakeGuest {
       else if (this.#identity === undefined) refuse(stream, 'EACCES', 'hello', 'the handshake has not been made')
       else if (message.type === 'Start') this.#start(stream as Duplex & { id: number }, message)
       else if (message.type === 'Attach') await this.#attach(stream, message)
-      else if (message.type === 'WriteFile') await this.#writeFile(stream, message)
+      else if (isFileRequest(message)) await serveFiles(this.#fileSystem, stream, message)
       else if (message.type === 'SetClock') answer(stream, { type: 'ClockSet' })
       else if (message.type === 'Connect') this.#ports.connect(message.port, stream)
       else if (message.type === 'AwaitPort') this.#ports.await(message.port, stream)
@@ -247,19 +252,6 @@ export class FakeGuest {
     const process = await this.#processOf(id)
     if (process === undefined) stream.destroy()
     else process.attach(channel, stream)
-  }
-
-  async #writeFile(stream: Duplex, { path, user }: Message<'WriteFile'>): Promise<void> {
-    const chunks: Buffer[] = []
-    for await (const chunk of stream.iterator({ destroyOnReturn: false })) chunks.push(chunk as Buffer)
-    const data = Buffer.concat(chunks)
-    const absolute = posix.resolve(homeOf(user), path)
-    if (!this.#account.hasRoomFor(absolute, data.length)) {
-      refuse(stream, 'ENOSPC', 'write', 'No space left on device')
-      return
-    }
-    this.files.set(absolute, data)
-    stream.end(encodeMessage({ type: 'Written', sizeBytes: data.length }))
   }
 
   #processOf(id: number): Promise<GuestProcess | undefined> {

@@ -9,6 +9,15 @@ export type FakeStep =
   | 'SetClock'
   | 'Quiesce'
   | 'WriteFile'
+  | 'ReadFile'
+  | 'Stat'
+  | 'List'
+  | 'MakeDirectory'
+  | 'Rename'
+  | 'Remove'
+  | 'Watch'
+  | 'ReadTree'
+  | 'WriteTree'
   | 'Connect'
   | 'AwaitPort'
   | 'Measure'
@@ -21,6 +30,15 @@ const steps: ReadonlySet<string> = new Set<FakeStep>([
   'SetClock',
   'Quiesce',
   'WriteFile',
+  'ReadFile',
+  'Stat',
+  'List',
+  'MakeDirectory',
+  'Rename',
+  'Remove',
+  'Watch',
+  'ReadTree',
+  'WriteTree',
   'Connect',
   'AwaitPort',
   'Measure',

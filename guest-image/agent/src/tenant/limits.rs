@@ -6,8 +6,11 @@ use crate::boot::mounts::{layer_space, set_layer_size};
 use crate::errno::{self, Errno};
 use crate::message::{Failed, Limits, Measured};
 
-/// Over which a share of the processors is reckoned.
-const CPU_PERIOD_US: u64 = 100_000;
+/// Over which a share of the processors is reckoned. Not the usual 100 ms: whoever has had his share waits for the next period wherever he is,
+/// and be it in a child that is about to become a program, for which the agent waits.
+const CPU_PERIOD_US: u64 = 10_000;
+/// The kernel grants no less in a period: for a small share, it is the period that is longer.
+const CPU_QUOTA_US_MIN: u64 = 1000;
 const MEMORY: &str = "memory.max";
 const PROCESSES: &str = "pids.max";
 const CPU: &str = "cpu.max";
@@ -58,7 +61,8 @@ impl Enclosure {
         Ok(Measured {
             cpu_us: self.cgroup.number("cpu.stat", Some("usage_usec"))?,
             memory_bytes: self.cgroup.number("memory.current", None)?,
-            memory_max_bytes: self.cgroup.number(MEMORY, None)?,
+            // A tenant's root may find the group and lift its limit; then what the machine has is what there is.
+            memory_max_bytes: self.cgroup.number(MEMORY, None).unwrap_or(self.at_boot.memory_bytes),
             disk_bytes: layer.used_bytes,
             disk_max_bytes: layer.size_bytes,
             processes: self.cgroup.number("pids.current", None)?,
@@ -79,9 +83,7 @@ impl Enclosure {
             changes.push(Change::File(PROCESSES, processes.to_string()));
         }
         if let Some(percent) = asked.cpu_percent {
-            // All there is needs no keeping account of.
-            let quota = if percent == self.at_boot.cpu_percent { "max".to_string() } else { (percent * CPU_PERIOD_US / 100).to_string() };
-            changes.push(Change::File(CPU, format!("{} {}", quota, CPU_PERIOD_US)));
+            changes.push(Change::File(CPU, share(percent, self.at_boot.cpu_percent)));
         }
         // The last: with less than is in use, the kernel would kill for it.
         if let Some(bytes) = asked.memory_bytes {
@@ -148,6 +150,16 @@ enum Change {
     File(&'static str, String),
 }
 
+/// As the control group is told it: so much in each period.
+fn share(percent: u64, percent_max: u64) -> String {
+    let quota = (CPU_PERIOD_US * percent / 100).max(CPU_QUOTA_US_MIN);
+    match percent == percent_max {
+        // All there is needs no keeping account of.
+        true => format!("max {}", CPU_PERIOD_US),
+        false => format!("{} {}", quota, quota * 100 / percent),
+    }
+}
+
 fn fits(what: &str, used: Result<u64, Errno>, asked: u64) -> Result<(), Failed> {
     match used {
         Ok(used) if used <= asked => Ok(()),
@@ -181,6 +193,15 @@ mod tests {
             let failed = AT_BOOT.allow(&beyond).unwrap_err();
             assert_eq!((failed.errno, failed.step), (errno::EINVAL, "limit"), "{:?}", beyond);
         }
+    }
+
+    #[test]
+    fn a_share_of_the_processors_is_so_much_in_each_period() {
+        assert_eq!(share(150, 200), "15000 10000");
+        assert_eq!(share(200, 200), "max 10000");
+        assert_eq!(share(10, 200), "1000 10000");
+        assert_eq!(share(3, 200), "1000 33333");
+        assert_eq!(share(1, 200), "1000 100000");
     }
 
     #[test]

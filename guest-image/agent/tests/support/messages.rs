@@ -64,3 +64,11 @@ pub fn connect(port: u16) -> Vec<u8> {
 pub fn await_port(port: u16) -> Vec<u8> {
     Encoder::new(message::AWAIT_PORT).number(1, port.into()).finish()
 }
+
+pub fn measure() -> Vec<u8> {
+    Encoder::new(message::MEASURE).finish()
+}
+
+pub fn limit(processes: u64) -> Vec<u8> {
+    Encoder::new(message::LIMIT).number(3, processes).finish()
+}
