@@ -2,10 +2,13 @@
 /** The command line: nothing but calls to the public API. */
 
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { cpCommand } from './cp.ts'
 import { doctorCommand } from './doctor.ts'
+import { psCommand } from './ps.ts'
 import { reportFailure } from './report.ts'
 import { runCommand } from './run.ts'
 import { templateCommand } from './template.ts'
+import { collectTransfer } from './transfer.ts'
 import { version } from './version.ts'
 
 const isolation = new Option(
@@ -32,6 +35,8 @@ program
   .option('--memory <MiB>', "the guest's memory", positive)
   .option('--vcpus <count>', 'virtual processors', positive)
   .option('--timeout <seconds>', 'ends the command after this time, with exit code 124', positive)
+  .option('--upload <HOST:GUEST>', 'a file or tree of this host, before the command (repeatable)', collectTransfer, [])
+  .option('--download <GUEST:HOST>', 'a file or tree of the guest, after it, even if it failed (repeatable)', collectTransfer, [])
   .option('-q, --quiet', 'prints nothing of its own')
   .addOption(isolation)
   .addHelpText('after', '\nExample:\n  warmcell run --isolation emulated -- sh -c \'echo "hello from $(uname -sr)"\'')
@@ -39,10 +44,31 @@ program
   .action(runCommand)
 
 program
+  .command('cp')
+  .description(
+    'Copies a file or tree out of a fresh microVM: what its template has made. A target that ends with / is a directory to put it into.',
+  )
+  .argument('<guest:path>', 'of the guest')
+  .argument('<path>', 'of this host')
+  .option('-f, --file <path>', "its template's spec, as JSON: what `templates` of createPool takes")
+  .option('--memory <MiB>', "the guest's memory", positive)
+  .option('--vcpus <count>', 'virtual processors', positive)
+  .option('-q, --quiet', 'prints nothing of its own')
+  .addOption(isolation)
+  .addHelpText('after', '\nExample:\n  warmcell cp --isolation emulated --file build.json guest:/srv/app/dist ./dist')
+  .action(cpCommand)
+
+program
   .command('doctor')
   .description('Says what this host can run, what it lacks, and the command that mends it.')
   .option('--json', 'prints the report as JSON')
   .action(doctorCommand)
+
+program
+  .command('ps')
+  .description('Lists the microVMs of this user on this host, whichever program made them.')
+  .option('--json', 'prints the list as JSON')
+  .action(psCommand)
 
 program.addCommand(templateCommand(isolation))
 

@@ -1,20 +1,18 @@
 /** `warmcell run`: one command in a fresh microVM, as if it ran here. */
 
-import { createPool, type Isolation, type Process, WarmcellError } from '../index.ts'
+import { type Process, type Sandbox, WarmcellError } from '../index.ts'
 import { interruptible } from './interruption.ts'
-import { colour, say, withProgress } from './report.ts'
-import { specOf } from './spec.ts'
+import { type MicrovmChoices, withMicrovm } from './microvm.ts'
+import { exitCodeOfFailure } from './report.ts'
+import { downloadAll, type Transfer, upload } from './transfer.ts'
 
-interface RunOptions {
-  file?: string
+interface RunOptions extends MicrovmChoices {
   env: string[]
   user?: string
   cwd?: string
-  memory?: number
-  vcpus?: number
   timeout?: number
-  quiet?: boolean
-  isolation?: Isolation
+  upload: Transfer[]
+  download: Transfer[]
 }
 
 /** As timeout(1) has it. */
@@ -30,27 +28,31 @@ export async function runCommand(command: string[], options: RunOptions): Promis
 }
 
 async function run(command: string[], options: RunOptions, interrupted: AbortSignal, onStarted: () => void): Promise<number> {
-  const { isolation: asked } = options
-  const base = await specOf(options)
-  await using pool = await createPool({ ...(asked && { isolation: asked }), templates: { base } })
-  const creating = pool.createSandbox({
-    env: Object.fromEntries(options.env.map(variable)),
-    ...(options.user !== undefined && { user: options.user }),
-    ...(options.cwd !== undefined && { cwd: options.cwd }),
+  const { env, user, cwd, timeout, quiet } = options
+  const binding = {
+    env: Object.fromEntries(env.map(variable)),
+    ...(user !== undefined && { user }),
+    ...(cwd !== undefined && { cwd }),
     signal: interrupted,
-  })
-  const sandbox = await withProgress('making a microVM', creating, options.quiet)
-  const { isolation, createMs, id } = sandbox.info()
-  if (options.quiet !== true && process.stderr.isTTY) {
-    const notice = isolation === 'emulated' ? ', emulated: no security boundary' : ''
-    say(colour('dim', `${id} ready in ${Math.round(createMs)} ms${notice}`))
   }
-  interrupted.throwIfAborted()
-  const timeoutMs = options.timeout === undefined ? {} : { timeoutMs: options.timeout * 1_000 }
-  await using guest = await sandbox.spawn(command, { stdin: 'pipe', retain: 'none', ...timeoutMs })
-  onStarted()
-  // Awaited here: the process is disposed of as soon as this function has returned.
-  return await attach(guest)
+  return withMicrovm(options, binding, async (sandbox) => {
+    for (const transfer of options.upload) await upload(sandbox, transfer, interrupted, quiet)
+    const timeoutMs = timeout === undefined ? {} : { timeoutMs: timeout * 1_000 }
+    await using guest = await sandbox.spawn(command, { stdin: 'pipe', retain: 'none', ...timeoutMs })
+    onStarted()
+    const exitCode = await attach(guest)
+    return await fetched(sandbox, options, exitCode)
+  })
+}
+
+/** What the command has made, also where it failed. What cannot be fetched is told, and makes a success a failure. */
+async function fetched(sandbox: Sandbox, { download, quiet }: RunOptions, exitCode: number): Promise<number> {
+  let whole: boolean | undefined
+  await interruptible(async (interrupted) => {
+    whole = await downloadAll(sandbox, download, interrupted, quiet)
+  })
+  if (whole === undefined) return Number(process.exitCode) // interrupted
+  return whole || exitCode !== 0 ? exitCode : exitCodeOfFailure
 }
 
 /** Joins this process's input, output and signals to the guest's process until that ends; returns its exit code. */

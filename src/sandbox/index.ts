@@ -6,6 +6,7 @@ export type {
   FileEvent,
   Files,
   ListOptions,
+  ReadFileOptions,
   RemoveOptions,
   WatchOptions,
   WriteFileOptions,
