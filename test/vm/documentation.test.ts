@@ -48,7 +48,14 @@ it.each(guide)('a program of docs/guide/$file', async ({ code }) => {
 
 it('every public class has one', () => {
   expect(new Set(documented.map(({ file }) => file))).toEqual(
-    new Set(['errors.ts', 'pool/contract.ts', 'sandbox/contract.ts', 'sandbox/files/contract.ts', 'wiring.ts']),
+    new Set([
+      'errors.ts',
+      'pool/contract.ts',
+      'sandbox/contract.ts',
+      'sandbox/files/contract.ts',
+      'sandbox/process/contract.ts',
+      'wiring.ts',
+    ]),
   )
 })
 
