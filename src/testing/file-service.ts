@@ -139,6 +139,7 @@ async function takeTree(system: GuestFileSystem, stream: Duplex, top: string, ow
     }
     if (node.type !== 'Node') throw new Refusal('EPROTO', `${node.type} in a tree`)
     const path = posix.join(top, node.path)
+    assertNoLinks(system, top, node.path)
     const { mode, modifiedNs } = node
     if (node.kind === kindNumbers.directory) system.makeDirectory(path, owner, { mode, modifiedNs })
     else if (node.kind === kindNumbers.symlink) system.link(path, node.target ?? '', owner, modifiedNs)
@@ -155,6 +156,15 @@ async function takeTree(system: GuestFileSystem, stream: Duplex, top: string, ow
       system.write(path, data, { owner, mode, modifiedNs })
       written += data.length
     }
+  }
+}
+
+/** Below its top, a tree follows no link. */
+function assertNoLinks(system: GuestFileSystem, top: string, path: string): void {
+  const names = path.split('/').slice(0, -1)
+  for (let depth = 1; depth <= names.length; depth++) {
+    const parent = posix.join(top, ...names.slice(0, depth))
+    if (system.stat(parent).kind !== 'directory') throw new Refusal('ENOTDIR', 'Not a directory')
   }
 }
 

@@ -39,6 +39,11 @@ const reasons: Readonly<Record<string, Reason>> = {
   'EISDIR renamed': ['a directory is where a file is to go', 'Name the file in it, or remove it first.'],
   'EISDIR removed': ['it is a directory', 'Pass `recursive: true` to remove it with all that is in it.'],
   ENOTDIR: ['it, or something on the way to it, is not a directory'],
+  'ENOTDIR uploaded': [
+    'a file or a symbolic link is where a directory is to go',
+    'Remove it first: an upload follows no link below its top.',
+  ],
+  EILSEQ: ['a name in it is no UTF-8', 'Have the guest rename it, or download what is beside it.'],
   EEXIST: ['something is there already', 'Remove it first.'],
   ENOTEMPTY: ['the directory is not empty', 'Pass `recursive: true` to remove it with all that is in it.'],
   'ENOTEMPTY renamed': ['a directory that is not empty is there already', 'Remove it first.'],

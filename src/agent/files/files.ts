@@ -85,7 +85,7 @@ export class GuestFiles {
   async read(path: string, options: PlaceOptions): Promise<OpenFile> {
     const place = { path, ...options }
     return withDeadline(`The reading of '${path}' in the guest`, options, async (signal) => {
-      const { stream, incoming } = await this.#open(place, 'read', 'files', { type: 'ReadFile', path, user: place.user }, signal)
+      const { stream, incoming } = await this.#open(place, 'read', 'reads', { type: 'ReadFile', path, user: place.user }, signal)
       stream.end()
       const answer = await this.#answer(stream, incoming, place, 'read')
       if (answer.type !== 'Reading') throw this.#exchange.broken(`${answer.type} in answer to ReadFile`)
@@ -97,7 +97,7 @@ export class GuestFiles {
   async *readTree(path: string, options: Omit<Place, 'path'>, signal: AbortSignal): AsyncGenerator<TreeEntry> {
     const place = { path, ...options }
     const opening: HostMessage = { type: 'ReadTree', path, user: place.user }
-    const { stream, incoming } = await this.#open(place, 'downloaded', 'files', opening, signal)
+    const { stream, incoming } = await this.#open(place, 'downloaded', 'reads', opening, signal)
     try {
       stream.end()
       const first = await this.#answer(stream, incoming, place, 'downloaded')
@@ -118,7 +118,7 @@ export class GuestFiles {
     const place = { path, ...options }
     const { user, depth } = options
     return withDeadline(`The listing of '${path}' in the guest`, options, async (signal) => {
-      const { stream, incoming } = await this.#open(place, 'listed', 'files', { type: 'List', path, user, depth }, signal)
+      const { stream, incoming } = await this.#open(place, 'listed', 'reads', { type: 'List', path, user, depth }, signal)
       stream.end()
       const entries: Entry[] = []
       let characters = 0
@@ -175,7 +175,7 @@ export class GuestFiles {
   async #send(place: Place, deed: Deed, opening: HostMessage, source: Source, options: CallOptions): Promise<void> {
     const encoded = encodeMessage(opening)
     await withDeadline(`'${place.path}' to be ${deed} in the guest`, options, async (signal) => {
-      const stream = await this.#exchange.stream('files', signal)
+      const stream = await this.#exchange.stream('writes', signal)
       const sending = new Sending(stream, source)
       stream.write(encoded)
       const answering = this.#exchange.answer(stream)
@@ -201,7 +201,7 @@ export class GuestFiles {
     })
   }
 
-  async #open(place: Place, deed: Deed, kind: 'files' | 'watches', opening: HostMessage, signal: AbortSignal): Promise<Open> {
+  async #open(place: Place, deed: Deed, kind: 'reads' | 'watches', opening: HostMessage, signal: AbortSignal): Promise<Open> {
     const encoded = encodeMessage(opening)
     const stream = await this.#exchange.stream(kind, signal)
     stream.write(encoded)

@@ -151,3 +151,28 @@ test('a tree deeper than is walked is refused', async () => {
   await using sandbox = await pool.createSandbox()
   await expect(sandbox.files.upload(scratch.join('tree'), '/t')).rejects.toMatchObject({ errno: 'ENAMETOOLONG' })
 })
+
+test('an upload follows no link below its top', async () => {
+  using scratch = new Scratch()
+  scratch.file('link/lib/f', '')
+  symlinkSync('/etc', scratch.join('lib'))
+  await using pool = createFakePool()
+  await using sandbox = await pool.createSandbox()
+  mkdirSync(scratch.join('first'))
+  symlinkSync('/etc', scratch.join('first/lib'))
+  await sandbox.files.upload(scratch.join('first'), '/t')
+  await expect(sandbox.files.upload(scratch.join('link'), '/t')).rejects.toMatchObject({ code: 'FILE', path: '/t' })
+  expect(await sandbox.files.exists('/etc/f')).toBe(false)
+})
+
+test('forty copies at once within one sandbox do not wait for each other', async () => {
+  await using pool = createFakePool()
+  await using sandbox = await pool.createSandbox()
+  await sandbox.files.write('/srv/from', Buffer.alloc(600_000, 'x'))
+  const copies = Array.from({ length: 40 }, async (_, index) => {
+    const stream = await sandbox.files.read('/srv/from', { format: 'stream' })
+    await sandbox.files.write(`/srv/to${index}`, stream)
+  })
+  await Promise.all(copies)
+  expect((await sandbox.files.list('/srv')).every(({ size }) => size === 600_000)).toBe(true)
+})
