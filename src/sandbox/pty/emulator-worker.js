@@ -24,7 +24,7 @@ const terminal = new headless.Terminal({ cols, rows, scrollback: 0, allowPropose
 const serializer = new serialize.SerializeAddon()
 terminal.loadAddon(serializer)
 const extras = watch()
-terminal.write(output, () => parentPort.postMessage(Buffer.from(drawing())))
+terminal.write(output, () => parentPort.postMessage(new TextEncoder().encode(drawing())))
 
 function drawing() {
   const normal = serializer.serialize({ excludeAltBuffer: true, excludeModes: true })

@@ -38,7 +38,7 @@ async function draw(output: Uint8Array, cols: number, rows: number): Promise<Uin
   let cancelTimer = (): void => {}
   try {
     return await new Promise<Uint8Array | undefined>((resolve) => {
-      worker.once('message', resolve)
+      worker.once('message', (drawing: Uint8Array) => resolve(Buffer.from(drawing.buffer)))
       worker.on('error', () => resolve(undefined))
       cancelTimer = startTimer(drawingMsMax, () => resolve(undefined))
     })
