@@ -5,6 +5,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { doctorCommand } from './doctor.ts'
 import { reportFailure } from './report.ts'
 import { runCommand } from './run.ts'
+import { shellCommand } from './shell.ts'
 import { templateCommand } from './template.ts'
 import { version } from './version.ts'
 
@@ -37,6 +38,23 @@ program
   .addHelpText('after', '\nExample:\n  warmcell run --isolation emulated -- sh -c \'echo "hello from $(uname -sr)"\'')
   .passThroughOptions()
   .action(runCommand)
+
+program
+  .command('shell')
+  .description('Opens a terminal in a fresh microVM, with a shell or another program, and exits with its code.')
+  .usage('[options] [-- COMMAND [ARGUMENT...]]')
+  .argument('[command...]', "what runs at the terminal (default: the user's login shell)")
+  .option('-f, --file <path>', "its template's spec, as JSON: what `templates` of createPool takes")
+  .option('-e, --env <NAME=VALUE>', 'an environment variable; NAME alone takes its value from here (repeatable)', collect, [])
+  .option('-u, --user <user>', 'who runs it: a name or uid[:gid] of the guest')
+  .option('-w, --cwd <path>', 'where it runs')
+  .option('--memory <MiB>', "the guest's memory", positive)
+  .option('--vcpus <count>', 'virtual processors', positive)
+  .option('-q, --quiet', 'prints nothing of its own')
+  .addOption(isolation)
+  .addHelpText('after', '\nExample:\n  warmcell shell --isolation emulated --user root')
+  .passThroughOptions()
+  .action(shellCommand)
 
 program
   .command('doctor')

@@ -1,20 +1,11 @@
 /** `warmcell run`: one command in a fresh microVM, as if it ran here. */
 
-import { createPool, type Isolation, type Process, WarmcellError } from '../index.ts'
+import type { Process } from '../index.ts'
+import { type FreshOptions, freshSandbox, poolFor } from './fresh.ts'
 import { interruptible } from './interruption.ts'
-import { colour, say, withProgress } from './report.ts'
-import { specOf } from './spec.ts'
 
-interface RunOptions {
-  file?: string
-  env: string[]
-  user?: string
-  cwd?: string
-  memory?: number
-  vcpus?: number
+interface RunOptions extends FreshOptions {
   timeout?: number
-  quiet?: boolean
-  isolation?: Isolation
 }
 
 /** As timeout(1) has it. */
@@ -30,22 +21,8 @@ export async function runCommand(command: string[], options: RunOptions): Promis
 }
 
 async function run(command: string[], options: RunOptions, interrupted: AbortSignal, onStarted: () => void): Promise<number> {
-  const { isolation: asked } = options
-  const base = await specOf(options)
-  await using pool = await createPool({ ...(asked && { isolation: asked }), templates: { base } })
-  const creating = pool.createSandbox({
-    env: Object.fromEntries(options.env.map(variable)),
-    ...(options.user !== undefined && { user: options.user }),
-    ...(options.cwd !== undefined && { cwd: options.cwd }),
-    signal: interrupted,
-  })
-  const sandbox = await withProgress('making a microVM', creating, options.quiet)
-  const { isolation, createMs, id } = sandbox.info()
-  if (options.quiet !== true && process.stderr.isTTY) {
-    const notice = isolation === 'emulated' ? ', emulated: no security boundary' : ''
-    say(colour('dim', `${id} ready in ${Math.round(createMs)} ms${notice}`))
-  }
-  interrupted.throwIfAborted()
+  await using pool = await poolFor(options)
+  const sandbox = await freshSandbox(pool, options, interrupted)
   const timeoutMs = options.timeout === undefined ? {} : { timeoutMs: options.timeout * 1_000 }
   await using guest = await sandbox.spawn(command, { stdin: 'pipe', retain: 'none', ...timeoutMs })
   onStarted()
@@ -98,12 +75,4 @@ async function copy(from: ReadableStream<Uint8Array>, to: NodeJS.WriteStream): P
   for await (const chunk of from as unknown as AsyncIterable<Uint8Array>) {
     if (!gone) await new Promise<void>((resolve) => to.write(chunk, () => resolve()))
   }
-}
-
-function variable(text: string): [string, string] {
-  const at = text.indexOf('=')
-  if (at > 0) return [text.slice(0, at), text.slice(at + 1)]
-  const value = process.env[text]
-  if (at === -1 && value !== undefined) return [text, value]
-  throw new WarmcellError('INVALID_ARGUMENT', `--env ${text}: expected NAME=VALUE, or the name of a variable that is set here.`)
 }

@@ -110,13 +110,17 @@ describe('a shell at a terminal', () => {
   })
 
   it('is told of its new size', async () => {
-    const [pty, onlooker] = await shell(['sh'], { cols: 40, rows: 10 })
-    await pty.write("trap 'stty size' WINCH; stty size\r")
+    const [pty, onlooker] = await shell(
+      ['sh', '-c', 'trap "stty size" WINCH; stty size; echo ">"; while :; do sleep 0.1; done'],
+      {
+        cols: 40,
+        rows: 10,
+      },
+    )
     await onlooker.sees('10 40')
     onlooker.resize(132, 43)
     await pty.resize(132, 43)
     expect([pty.cols, pty.rows]).toEqual([132, 43])
-    await pty.write('\r')
     await onlooker.sees('43 132')
     await pty.kill('SIGKILL')
     await onlooker.over
@@ -228,17 +232,8 @@ describe('nobody looking', () => {
     await expect.poll(() => running(sandbox(), 'sleep 615'), { timeout: 30_000 }).toBe(1)
     const later = new Onlooker(pty)
     await later.sees('done')
-    expect(later.screen.slice(0, 9)).toEqual([
-      '199993',
-      '199994',
-      '199995',
-      '199996',
-      '199997',
-      '199998',
-      '199999',
-      '200000',
-      'done',
-    ])
+    const numbers = later.screen.slice(0, 9).map((line) => line.split(' ')[0])
+    expect(numbers).toEqual(['109993', '109994', '109995', '109996', '109997', '109998', '109999', '110000', 'done'])
     await later.leave()
   })
 
@@ -323,4 +318,56 @@ it('refuses what is no terminal', async () => {
   for (const options of [{ cols: 0 }, { rows: 65_536 }, { cols: 1.5 }, { command: [] }, { columns: 80 }])
     await expect(sandbox().pty.create(options as object)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
   await expect(sandbox().pty.create({ command: ['no-such-program'] })).rejects.toMatchObject({ code: 'SPAWN_FAILED' })
+})
+
+it('processes and terminals: 112 at once work, and a flood that nobody reads slows none of the others', async () => {
+  await using own = await pool().createSandbox()
+  const flooding = await Promise.all(Array.from({ length: 8 }, () => own.spawn(['yes'], { retain: 'none' })))
+  const held = await own.pty.create({ command: ['yes'] })
+  const looking = held[Symbol.asyncIterator]()
+  await looking.next()
+  const others = await Promise.all([
+    ...Array.from({ length: 72 }, () => own.spawn(['cat'], { stdin: 'pipe' })),
+    ...Array.from({ length: 31 }, () => own.pty.create({ command: ['cat'] })),
+  ])
+  expect(await own.processes.list()).toHaveLength(8 + 1 + 72 + 31)
+  await Promise.all(
+    others.map(async (one, number) => {
+      const asked = `number ${number}\n`
+      if ('stdin' in one) {
+        const writer = one.stdin.getWriter()
+        await writer.write(asked)
+        expect(Buffer.from((await one.stdout.getReader().read()).value ?? []).toString()).toBe(asked)
+        await writer.close()
+        return
+      }
+      const onlooker = new Onlooker(one)
+      await one.write(asked)
+      await onlooker.sees(new RegExp(`number ${number}$`, 'm'))
+      await onlooker.leave()
+    }),
+  )
+  for (const process of flooding) expect(await process.kill('SIGKILL')).toBe(true)
+})
+
+describe('a process that was let go of', () => {
+  it('is found again with the last of what it printed, and says how it ended', async () => {
+    const process = await sandbox().spawn('seq 1 100000; read -r line; echo "heard $line" >&2; exit 9', { stdin: 'pipe' })
+    const { id } = process
+    process.detach()
+    await expect.poll(() => process.missedBytes, { timeout: 30_000 }).toBeGreaterThan(0)
+    const again = sandbox().processes.get(id)
+    const writer = again?.stdin.getWriter()
+    const heard = { stdout: '', stderr: '' }
+    for await (const { stream, data } of again ?? []) {
+      heard[stream] += Buffer.from(data).toString()
+      if (heard.stdout.endsWith('\n100000\n') && heard.stderr === '') await writer?.write('you\n').catch(() => {})
+    }
+    expect(heard.stdout.endsWith('99999\n100000\n')).toBe(true)
+    expect(heard.stdout.length).toBeLessThanOrEqual(262_144)
+    expect(heard.stdout.length + process.missedBytes).toBe(588_895)
+    expect(heard.stderr).toBe('heard you\n')
+    expect(await process.wait()).toMatchObject({ exitCode: 9, stderr: 'heard you\n' })
+    expect(sandbox().processes.get(id)).toBeUndefined()
+  })
 })

@@ -48,6 +48,7 @@ export class Screen {
     this.#seen = true
     if (whole !== undefined) viewer.refresh()
     this.#viewers.add(viewer)
+    this.#pace()
     try {
       if (whole !== undefined && whole.length > 0) yield whole
       while (!viewer.left) {

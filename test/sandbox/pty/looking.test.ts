@@ -125,6 +125,11 @@ test('beside a fast one a slow one holds nobody back, and is given the screen in
   await using pty = await sandbox.pty.create({ command: ['flood'] })
   const slow = pty[Symbol.asyncIterator]()
   await slow.next()
+  let before = -1
+  while (before !== written) {
+    before = written
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
   const fast = pty[Symbol.asyncIterator]()
   for (let read = 0; read < 4 * 1_048_576; ) read += (await fast.next()).value?.length ?? 0
   let waited = 0
