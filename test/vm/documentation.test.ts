@@ -32,9 +32,30 @@ it('the README', async () => {
   expect(await run(code)).toMatch(/^warm \d+ ms\n0 hello from Linux \S+\n\n1\n2\n3\n$/)
 })
 
+/** The programs of the guide: blocks that import what they use. */
+const guide = readdirSync(`${root}/docs/guide`)
+  .filter((file) => file.endsWith('.md'))
+  .flatMap((file) =>
+    [...readFileSync(`${root}/docs/guide/${file}`, 'utf8').matchAll(/```js\n(import [\s\S]*?)```/g)].map(([, code = '']) => ({
+      file,
+      code,
+    })),
+  )
+
+it.each(guide)('a program of docs/guide/$file', async ({ code }) => {
+  expect(await run(code)).not.toBe('')
+})
+
 it('every public class has one', () => {
   expect(new Set(documented.map(({ file }) => file))).toEqual(
-    new Set(['errors.ts', 'pool/contract.ts', 'sandbox/contract.ts', 'wiring.ts']),
+    new Set([
+      'errors.ts',
+      'pool/contract.ts',
+      'sandbox/contract.ts',
+      'sandbox/process/contract.ts',
+      'sandbox/pty/contract.ts',
+      'wiring.ts',
+    ]),
   )
 })
 
