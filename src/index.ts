@@ -39,6 +39,7 @@ export {
   type Processes,
   type ProcessInfo,
   type Pty,
+  type PtyExit,
   type PtyOptions,
   type Ptys,
   type RemoveOptions,

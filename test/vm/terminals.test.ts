@@ -352,10 +352,13 @@ it('processes and terminals: 112 at once work, and a flood that nobody reads slo
 
 describe('a process that was let go of', () => {
   it('is found again with the last of what it printed, and says how it ended', async () => {
-    const process = await sandbox().spawn('seq 1 100000; read -r line; echo "heard $line" >&2; exit 9', { stdin: 'pipe' })
+    const process = await sandbox().spawn(
+      'seq 1 100000; sleep 0.3; touch /tmp/counted; read -r line; echo "heard $line" >&2; exit 9',
+      { stdin: 'pipe' },
+    )
     const { id } = process
     process.detach()
-    await expect.poll(() => process.missedBytes, { timeout: 30_000 }).toBeGreaterThan(0)
+    await expect.poll(async () => (await sandbox().exec('test -e /tmp/counted')).ok, { timeout: 30_000 }).toBe(true)
     const again = sandbox().processes.get(id)
     const writer = again?.stdin.getWriter()
     const heard = { stdout: '', stderr: '' }

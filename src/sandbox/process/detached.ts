@@ -5,7 +5,7 @@ import type { OutputChunk } from './contract.ts'
 import { type OutputSink, type OutputStream, outputStreams } from './output.ts'
 
 /** How much of both streams together is kept for whoever reads again, in bytes: as much as a stream may have waiting unread. */
-export const backlogBytesMax = 262_144
+const backlogBytesMax = 262_144
 
 /** What a piece costs besides its bytes: a process that prints one byte here and one there must not cost a hundred times its output. */
 const pieceCostBytes = 128
@@ -40,7 +40,7 @@ export class DetachedOutput {
   readonly #open = new Set<OutputStream>(outputStreams)
   readonly #readings = new Set<Reading>()
   readonly #streams = new Map<OutputStream, ReadableStream<Uint8Array>>()
-  #pieces: Piece[] = []
+  readonly #pieces: Piece[] = []
   #cost = 0
   #missedBytes = 0
   #failure: { error: unknown } | undefined

@@ -5,7 +5,7 @@ import { Modes } from './modes.ts'
 import { redraw, type Size } from './redraw.ts'
 
 /** How much of what was printed last is kept, in bytes: dozens of screens of text, or some screens of many colours. */
-export const historyBytesMax = 262_144
+const historyBytesMax = 262_144
 
 /**
  * What is kept is replaced by a drawing of its screen when it is full, but not more often than this, in milliseconds: nobody shall keep the host

@@ -12,6 +12,7 @@ const remembered: ReadonlySet<number> = new Set([
 const screens: ReadonlySet<number> = new Set([47, 1047, 1049])
 
 /** RIS, or DECSET and DECRST (https://invisible-island.net/xterm/ctlseqs/ctlseqs.html). */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const switches = /\x1b(?:c|\[\?([\d;]{1,64})([hl]))/g
 
 /** A switch is this long at most; the end of a piece may be the beginning of one. */
