@@ -46,7 +46,7 @@ export class History {
   /** One output that draws what a terminal of this size shows at the moment of the call. Where that cannot be drawn, the reader's own terminal has to. */
   async draw(size: Size): Promise<Uint8Array> {
     const all = this.#all()
-    return (await redraw(all, size)) ?? Buffer.concat([reset, all])
+    return (await redraw(all, size, true)) ?? Buffer.concat([reset, all])
   }
 
   #all(): Uint8Array {
@@ -58,7 +58,7 @@ export class History {
     this.#before = this.#all()
     this.#dropped.forget()
     this.#restart(new Uint8Array(0))
-    const drawing = await redraw(this.#before, size)
+    const drawing = await redraw(this.#before, size, false)
     // Marks piled up on one character are drawn too: what is larger than what it was made of is nobody's screen.
     if (drawing !== undefined && drawing.length <= historyBytesMax) this.#before = drawing
     else {
@@ -67,7 +67,8 @@ export class History {
       this.#before = Buffer.from(modes.sequence())
     }
     this.#folding = false
-    this.#foldAt = performance.now() + foldRestMs
+    // What could not be drawn once was printed to be hard to draw: it is not tried again.
+    this.#foldAt = drawing === undefined ? Number.POSITIVE_INFINITY : performance.now() + foldRestMs
   }
 
   #dropOldest(): void {

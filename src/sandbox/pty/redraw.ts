@@ -26,10 +26,13 @@ const resourceLimits = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 1
 
 const drawings = new PQueue({ concurrency: drawingsAtOnceMax })
 
-/** @returns undefined when it cannot be drawn within the bounds above */
-export async function redraw(output: Uint8Array, { cols, rows }: Size): Promise<Uint8Array | undefined> {
+/**
+ * @param urgent somebody waits for it: it comes before all that nobody does
+ * @returns undefined when it cannot be drawn within the bounds above
+ */
+export async function redraw(output: Uint8Array, { cols, rows }: Size, urgent: boolean): Promise<Uint8Array | undefined> {
   if (cols * rows > cellsMax) return undefined
-  return drawings.add(() => draw(output, cols, rows))
+  return drawings.add(() => draw(output, cols, rows), { priority: urgent ? 1 : 0 })
 }
 
 async function draw(output: Uint8Array, cols: number, rows: number): Promise<Uint8Array | undefined> {
