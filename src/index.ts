@@ -47,6 +47,7 @@ export {
   type Processes,
   type ProcessInfo,
   type Pty,
+  type PtyExit,
   type PtyOptions,
   type Ptys,
   type ReadFileOptions,

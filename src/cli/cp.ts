@@ -10,7 +10,7 @@ const guestPrefix = 'guest:'
 export async function cpCommand(from: string, to: string, options: MicrovmChoices): Promise<void> {
   const path = guestSource(from, to)
   await interruptible(async (signal) => {
-    await withMicrovm(options, { signal }, (sandbox) => download(sandbox, { from: path, to }, signal, options.quiet))
+    await withMicrovm(options, signal, (sandbox) => download(sandbox, { from: path, to }, signal, options.quiet))
   })
 }
 

@@ -7,6 +7,7 @@ import { doctorCommand } from './doctor.ts'
 import { psCommand } from './ps.ts'
 import { reportFailure } from './report.ts'
 import { runCommand } from './run.ts'
+import { shellCommand } from './shell.ts'
 import { templateCommand } from './template.ts'
 import { collectTransfer } from './transfer.ts'
 import { version } from './version.ts'
@@ -23,38 +24,29 @@ const program = new Command('warmcell')
   // The first word that is no option of `run` begins the command: what follows is the command's own.
   .enablePositionalOptions()
 
-program
-  .command('run')
+commandWithTenant('run')
   .description('Runs a command in a fresh microVM: streams, forwards stdin and signals, exits with its code.')
   .usage('[options] -- COMMAND [ARGUMENT...]')
   .argument('<command...>', 'the command and its arguments, without a shell')
-  .option('-f, --file <path>', "its template's spec, as JSON: what `templates` of createPool takes")
-  .option('-e, --env <NAME=VALUE>', 'an environment variable; NAME alone takes its value from here (repeatable)', collect, [])
-  .option('-u, --user <user>', 'who runs it: a name or uid[:gid] of the guest')
-  .option('-w, --cwd <path>', 'where it runs')
-  .option('--memory <MiB>', "the guest's memory", positive)
-  .option('--vcpus <count>', 'virtual processors', positive)
   .option('--timeout <seconds>', 'ends the command after this time, with exit code 124', positive)
   .option('--upload <HOST:GUEST>', 'a file or tree of this host, before the command (repeatable)', collectTransfer, [])
   .option('--download <GUEST:HOST>', 'a file or tree of the guest, after it, even if it failed (repeatable)', collectTransfer, [])
-  .option('-q, --quiet', 'prints nothing of its own')
-  .addOption(isolation)
   .addHelpText('after', '\nExample:\n  warmcell run --isolation emulated -- sh -c \'echo "hello from $(uname -sr)"\'')
-  .passThroughOptions()
   .action(runCommand)
 
-program
-  .command('cp')
+commandWithTenant('shell')
+  .description('Opens a terminal in a fresh microVM, with a shell or another program, and exits with its code.')
+  .usage('[options] [-- COMMAND [ARGUMENT...]]')
+  .argument('[command...]', "what runs at the terminal (default: the user's login shell)")
+  .addHelpText('after', '\nExample:\n  warmcell shell --isolation emulated --user root')
+  .action(shellCommand)
+
+commandWithMicrovm('cp')
   .description(
     'Copies a file or tree out of a fresh microVM: what its template has made. A target that ends with / is a directory to put it into.',
   )
   .argument('<guest:path>', 'of the guest')
   .argument('<path>', 'of this host')
-  .option('-f, --file <path>', "its template's spec, as JSON: what `templates` of createPool takes")
-  .option('--memory <MiB>', "the guest's memory", positive)
-  .option('--vcpus <count>', 'virtual processors', positive)
-  .option('-q, --quiet', 'prints nothing of its own')
-  .addOption(isolation)
   .addHelpText('after', '\nExample:\n  warmcell cp --isolation emulated --file build.json guest:/srv/app/dist ./dist')
   .action(cpCommand)
 
@@ -71,6 +63,25 @@ program
   .action(psCommand)
 
 program.addCommand(templateCommand(isolation))
+
+/** One that makes a microVM and runs a tenant's program in it, whose own options come behind. */
+function commandWithTenant(name: string): Command {
+  return commandWithMicrovm(name)
+    .option('-e, --env <NAME=VALUE>', 'an environment variable; NAME alone takes its value from here (repeatable)', collect, [])
+    .option('-u, --user <user>', 'who runs it: a name or uid[:gid] of the guest')
+    .option('-w, --cwd <path>', 'where it runs')
+    .passThroughOptions()
+}
+
+function commandWithMicrovm(name: string): Command {
+  return program
+    .command(name)
+    .option('-f, --file <path>', "its template's spec, as JSON: what `templates` of createPool takes")
+    .option('--memory <MiB>', "the guest's memory", positive)
+    .option('--vcpus <count>', 'virtual processors', positive)
+    .option('-q, --quiet', 'prints nothing of its own')
+    .addOption(isolation)
+}
 
 function positive(text: string): number {
   const number = Number(text)

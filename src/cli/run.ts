@@ -1,15 +1,12 @@
 /** `warmcell run`: one command in a fresh microVM, as if it ran here. */
 
-import { type Process, type Sandbox, WarmcellError } from '../index.ts'
+import type { Process, Sandbox } from '../index.ts'
 import { interruptible } from './interruption.ts'
 import { type MicrovmChoices, withMicrovm } from './microvm.ts'
 import { exitCodeOfFailure } from './report.ts'
 import { downloadAll, type Transfer, upload } from './transfer.ts'
 
 interface RunOptions extends MicrovmChoices {
-  env: string[]
-  user?: string
-  cwd?: string
   timeout?: number
   upload: Transfer[]
   download: Transfer[]
@@ -28,14 +25,8 @@ export async function runCommand(command: string[], options: RunOptions): Promis
 }
 
 async function run(command: string[], options: RunOptions, interrupted: AbortSignal, onStarted: () => void): Promise<number> {
-  const { env, user, cwd, timeout, quiet } = options
-  const binding = {
-    env: Object.fromEntries(env.map(variable)),
-    ...(user !== undefined && { user }),
-    ...(cwd !== undefined && { cwd }),
-    signal: interrupted,
-  }
-  return withMicrovm(options, binding, async (sandbox) => {
+  const { timeout, quiet } = options
+  return withMicrovm(options, interrupted, async (sandbox) => {
     for (const transfer of options.upload) await upload(sandbox, transfer, interrupted, quiet)
     const timeoutMs = timeout === undefined ? {} : { timeoutMs: timeout * 1_000 }
     await using guest = await sandbox.spawn(command, { stdin: 'pipe', retain: 'none', ...timeoutMs })
@@ -100,12 +91,4 @@ async function copy(from: ReadableStream<Uint8Array>, to: NodeJS.WriteStream): P
   for await (const chunk of from as unknown as AsyncIterable<Uint8Array>) {
     if (!gone) await new Promise<void>((resolve) => to.write(chunk, () => resolve()))
   }
-}
-
-function variable(text: string): [string, string] {
-  const at = text.indexOf('=')
-  if (at > 0) return [text.slice(0, at), text.slice(at + 1)]
-  const value = process.env[text]
-  if (at === -1 && value !== undefined) return [text, value]
-  throw new WarmcellError('INVALID_ARGUMENT', `--env ${text}: expected NAME=VALUE, or the name of a variable that is set here.`)
 }

@@ -16,6 +16,7 @@ import type { Command, ExecOptions, SpawnOptions } from './process/options.ts'
 import { SandboxProcesses } from './process/processes.ts'
 import type { ExecResult } from './process/result.ts'
 import { SandboxPtys } from './pty/ptys.ts'
+import { Registry } from './registry.ts'
 import { usageOf } from './usage.ts'
 
 /** What the pool has bound to a sandbox. */
@@ -66,9 +67,10 @@ export class TenantSandbox extends Emitter<SandboxEvents> implements Sandbox {
     this.#binding = binding
     this.#lifetime = new Lifetime(binding, (reason) => void this.end(reason))
     this.#context = this.#makeContext()
-    this.processes = new SandboxProcesses(this.#context)
+    const registry = new Registry()
+    this.processes = new SandboxProcesses(this.#context, registry)
     this.files = new SandboxFiles(this.#context)
-    this.pty = new SandboxPtys(this.#context)
+    this.pty = new SandboxPtys(this.#context, registry)
     this.ports = new SandboxPorts(this.#context)
     void machine.ended.then((end) => this.#onMachineEnd(end))
   }

@@ -13,7 +13,7 @@ import type { FakeStep } from './step.ts'
 type PoolPart = 'templates' | 'budget' | 'defaults' | 'onExhausted' | 'acquireTimeoutMs' | 'tenants'
 
 export interface FakePoolOptions extends Pick<PoolOptions, PoolPart> {
-  /** Programs of every guest, by name, beside and over the built-in cat, echo, env, false, pwd, sh, sleep, true, whoami. */
+  /** Programs of every guest, by name, beside and over the built-in cat, echo, env, false, pwd, sh, sleep, true, whoami and `[ -x`. */
   programs?: Record<string, FakeProgram>
   /** Called with each guest before its host greets it: the place to let a boot fail. Not called for those that templates are built from. */
   onGuestStart?: (guest: FakeGuest) => void

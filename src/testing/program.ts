@@ -41,6 +41,11 @@ export interface FakeProcess {
   readonly stdin: AsyncIterable<Uint8Array>
   readonly stdout: FakeOutput
   readonly stderr: FakeOutput
+  /**
+   * Of a process that `pty.create` has started: its size, which changes with `resize`, and then SIGWINCH comes. Of a terminal's line discipline there
+   * are Ctrl-C, Ctrl-Z and Ctrl-\\, which send their signals; stdin is what was typed, without echo, and stderr is stdout.
+   */
+  readonly terminal?: { readonly columns: number; readonly rows: number }
   /** Fires when the process has been ended by a signal, or its guest has ended. */
   readonly signal: AbortSignal
   /** The guest's files by absolute path: those of `createSandbox({ files })`, and whatever programs put there. */

@@ -51,6 +51,7 @@ it('every public class has one', () => {
       'sandbox/files/contract.ts',
       'sandbox/ports/contract.ts',
       'sandbox/process/contract.ts',
+      'sandbox/pty/contract.ts',
       'wiring.ts',
     ]),
   )
