@@ -48,6 +48,7 @@ it('every public class has one', () => {
       'errors.ts',
       'pool/contract.ts',
       'sandbox/contract.ts',
+      'sandbox/files/contract.ts',
       'sandbox/ports/contract.ts',
       'sandbox/process/contract.ts',
       'wiring.ts',
