@@ -7,6 +7,7 @@ import { MuxSession } from '../mux/index.ts'
 import { Exchange } from './exchange.ts'
 import { handshakeFailure, refusal } from './failure.ts'
 import { GuestFiles } from './files/files.ts'
+import { GuestLimits } from './limits.ts'
 import type { HostMessage } from './messages.ts'
 import { GuestPorts } from './ports.ts'
 import type { GuestProcess, ProcessSpec } from './process.ts'
@@ -44,6 +45,7 @@ export class AgentConnection {
   readonly ended: Promise<WarmcellError | undefined>
   readonly files: GuestFiles
   readonly ports: GuestPorts
+  readonly limits: GuestLimits
   readonly #session: MuxSession
   readonly #exchange: Exchange
 
@@ -53,6 +55,7 @@ export class AgentConnection {
     this.#exchange = new Exchange(this.#session)
     this.files = new GuestFiles(this.#exchange)
     this.ports = new GuestPorts(this.#exchange)
+    this.limits = new GuestLimits(this.#exchange)
   }
 
   /**

@@ -1,7 +1,7 @@
 /** What a guest's `Failed` means to a caller, in words: pure. */
 
 import { foreignText } from '../common/text.ts'
-import { WarmcellError } from '../errors.ts'
+import { ConnectError, WarmcellError } from '../errors.ts'
 import type { GuestMessage } from './messages.ts'
 import type { ProcessSpec } from './process.ts'
 
@@ -48,6 +48,40 @@ export function spawnFailure(spec: ProcessSpec, failed: Failed): WarmcellError {
     hint,
     retryable: errno === 'EAGAIN' || errno === 'ENOMEM',
   })
+}
+
+/** CONNECT, with the guest's errno. */
+export function connectFailure(port: number, failed: Failed): ConnectError {
+  const errno = foreignText(failed.errno, errnoCharsMax)
+  if (errno === 'ECONNREFUSED') {
+    return new ConnectError(port, errno, `Nothing listens on port ${port} of the guest (${errno}).`, {
+      hint: 'Wait for it with `ports.waitFor`.',
+    })
+  }
+  return new ConnectError(port, errno, `Port ${port} of the guest was not reached (${errno}: ${foreignText(failed.message)}).`)
+}
+
+/** A guest that cannot say what it uses: its kernel lacks the means. */
+export function measureFailure(failed: Failed): WarmcellError {
+  const details = `(${foreignText(failed.errno, errnoCharsMax)}: ${foreignText(failed.message)})`
+  return new WarmcellError('UNSUPPORTED', `The guest cannot say what it uses ${details}.`)
+}
+
+/** More than there is, or less than is in use: what was asked for does not fit this guest. Anything else is a guest to throw away. */
+export function limitFailure(failed: Failed): WarmcellError {
+  const details = `(${foreignText(failed.errno, errnoCharsMax)}: ${foreignText(failed.message)})`
+  if (failed.errno === 'EBUSY') {
+    return new WarmcellError('INVALID_ARGUMENT', `More is in use in the guest already than its limits shall be ${details}.`, {
+      hint: 'What the template has written, and what it left running, counts: ask for more than that.',
+    })
+  }
+  if (failed.errno === 'EINVAL') {
+    return new WarmcellError('INVALID_ARGUMENT', `The guest has less to give than its limits shall be ${details}.`, {
+      hint: 'Ask for less, or raise the resources of the template.',
+    })
+  }
+  if (failed.errno === 'EOPNOTSUPP') return new WarmcellError('UNSUPPORTED', `The guest's kernel cannot limit this ${details}.`)
+  return refusal('take its limits', failed)
 }
 
 /** The guest did not take its identity: nothing may run in it. */

@@ -7,6 +7,7 @@ export {
 } from './connection.ts'
 export type { OpenFile, OpenWatch } from './files/files.ts'
 export type { Entry as GuestEntry, TreeEntry, TreeNode } from './files/tree.ts'
+export type { Limits, Measured } from './limits.ts'
 export {
   type Direction,
   encodeMessage,

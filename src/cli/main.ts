@@ -4,6 +4,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { cpCommand } from './cp.ts'
 import { doctorCommand } from './doctor.ts'
+import { psCommand } from './ps.ts'
 import { reportFailure } from './report.ts'
 import { runCommand } from './run.ts'
 import { templateCommand } from './template.ts'
@@ -62,6 +63,12 @@ program
   .description('Says what this host can run, what it lacks, and the command that mends it.')
   .option('--json', 'prints the report as JSON')
   .action(doctorCommand)
+
+program
+  .command('ps')
+  .description('Lists the microVMs of this user on this host, whichever program made them.')
+  .option('--json', 'prints the list as JSON')
+  .action(psCommand)
 
 program.addCommand(templateCommand(isolation))
 

@@ -2,7 +2,7 @@
 
 import type { CallOptions } from '../common/deadline.ts'
 import { Emitter } from '../common/emitter.ts'
-import { assertValid, durationMs } from '../common/validate.ts'
+import { assertValid, callOptions, durationMs } from '../common/validate.ts'
 import { attributed, type DestroyReason, SandboxGoneError, WarmcellError } from '../errors.ts'
 import type { Isolation } from '../hypervisor/index.ts'
 import type { Machine, MachineEnd } from '../machine/index.ts'
@@ -16,6 +16,7 @@ import type { Command, ExecOptions, SpawnOptions } from './process/options.ts'
 import { SandboxProcesses } from './process/processes.ts'
 import type { ExecResult } from './process/result.ts'
 import { SandboxPtys } from './pty/ptys.ts'
+import { usageOf } from './usage.ts'
 
 /** What the pool has bound to a sandbox. */
 export interface SandboxBinding extends LifetimeOptions {
@@ -105,8 +106,14 @@ export class TenantSandbox extends Emitter<SandboxEvents> implements Sandbox {
     }
   }
 
-  async usage(_options: CallOptions = {}): Promise<SandboxUsage> {
-    throw new WarmcellError('UNSUPPORTED', `usage is not there yet, after ${performance.now() - this.#startedAt} ms.`)
+  async usage(options: CallOptions = {}): Promise<SandboxUsage> {
+    assertValid(callOptions, options, 'usage')
+    this.#assertRunning()
+    try {
+      return usageOf(await this.#machine.connection.limits.measure(options), performance.now() - this.#startedAt)
+    } catch (error) {
+      throw await this.#explain(error)
+    }
   }
 
   extendTimeout(ms: number): Date {
@@ -142,7 +149,7 @@ export class TenantSandbox extends Emitter<SandboxEvents> implements Sandbox {
       isReachable: () => this.#isReachable(),
       assertRunning: () => this.#assertRunning(),
       enter: () => this.#lifetime.enter(),
-      touch: () => this.#lifetime.enter()(),
+      touch: () => this.#lifetime.touch(),
       ended: this.#machine.ended,
     }
   }

@@ -3,11 +3,12 @@
 import { definedOnly } from '../common/defined.ts'
 import { assertPoolOptions, MachinePool, type Pool, type PoolOptions } from '../pool/index.ts'
 import { resolveTemplates } from '../template/index.ts'
-import type { FakeGuest, FakeStep } from './fake-guest.ts'
+import type { FakeGuest } from './fake-guest.ts'
 import { FakeHypervisor } from './fake-hypervisor.ts'
 import { FakeSource } from './fake-source.ts'
 import type { FakeProgram } from './program.ts'
 import { builtinPrograms } from './programs.ts'
+import type { FakeStep } from './step.ts'
 
 type PoolPart = 'templates' | 'budget' | 'defaults' | 'onExhausted' | 'acquireTimeoutMs' | 'tenants'
 

@@ -66,6 +66,8 @@ class ObservedFiles extends Map<string, Uint8Array> {
 /** Files are a map by absolute path; directories come with what is in them, or are made. */
 export class GuestFileSystem {
   readonly files: Map<string, Uint8Array>
+  /** Whether a file may become that long. */
+  hasRoomFor: (path: string, bytes: number) => boolean = () => true
   readonly #others = new Map<string, Other>()
   readonly #facts = new Map<string, Facts>()
   readonly #listeners = new Set<(change: FakeChange) => void>()
@@ -108,7 +110,9 @@ export class GuestFileSystem {
     if (this.#kind(place) === 'directory') throw new Refusal('EISDIR', 'Is a directory')
     this.#makeParents(place, owner)
     const before = this.#facts.get(place)
-    this.files.set(place, append ? Buffer.concat([this.files.get(place) ?? Buffer.alloc(0), data]) : data)
+    const content = append ? Buffer.concat([this.files.get(place) ?? Buffer.alloc(0), data]) : data
+    if (!this.hasRoomFor(place, content.length)) throw new Refusal('ENOSPC', 'No space left on device')
+    this.files.set(place, content)
     const kept = append && before !== undefined ? before : { mode: mode ?? before?.mode ?? 0o644, owner }
     this.#facts.set(place, { mode: kept.mode, owner: kept.owner, modifiedNs })
   }

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { encodeMessage, type HostMessage, MessageReader } from '../agent/index.ts'
 import { type SignalName, signalName } from '../sandbox/process/signals.ts'
+import type { FakePorts } from './fake-ports.ts'
 import type { FakeOutput, FakeProcess, FakeProgram } from './program.ts'
 
 type StartMessage = Extract<HostMessage, { type: 'Start' }>
@@ -13,6 +14,7 @@ type StartMessage = Extract<HostMessage, { type: 'Start' }>
 export interface ProcessWorld {
   readonly files: Map<string, Uint8Array>
   readonly programs: ReadonlyMap<string, FakeProgram>
+  readonly ports: FakePorts
   /** Ends with the guest. */
   readonly signal: AbortSignal
   /** The host broke a rule of the wire. */
@@ -73,6 +75,8 @@ class Output implements FakeOutput {
 }
 
 export class GuestProcess {
+  /** Resolves when it is over, however it ended. */
+  readonly ended: Promise<void>
   readonly #control: Duplex
   readonly #world: ProcessWorld
   /** Fires when the process is over, however it ended. */
@@ -92,6 +96,7 @@ export class GuestProcess {
     this.#stdin = new Promise((resolve) => {
       this.#attachStdin = resolve
     })
+    this.ended = new Promise((resolve) => this.#over.signal.addEventListener('abort', () => resolve(), { once: true }))
     const onGuestEnd = (): void => this.#end(sigkill)
     world.signal.addEventListener('abort', onGuestEnd, { once: true })
     this.#over.signal.addEventListener('abort', () => world.signal.removeEventListener('abort', onGuestEnd), { once: true })
@@ -127,6 +132,7 @@ export class GuestProcess {
       files: this.#world.files,
       programs: this.#world.programs,
       onSignal: (name, handler) => void this.#handlers.set(name, handler),
+      listen: (port, server) => this.#world.ports.listen(port, server, this.#over.signal),
     }
     try {
       this.#end(0, (await program(process)) & 255)

@@ -1,6 +1,7 @@
 /** What a program of the fake guest is, and what it sees of the world. */
 
 import type { SignalName } from '../sandbox/index.ts'
+import type { FakeServer } from './fake-ports.ts'
 
 /**
  * A program: returns its exit code. One that throws exits with 1 and prints the error to stderr.
@@ -48,4 +49,11 @@ export interface FakeProcess {
   readonly programs: ReadonlyMap<string, FakeProgram>
   /** Handles a signal in place of what it does by default. SIGKILL cannot be handled. */
   onSignal(name: SignalName, handler: () => void): void
+  /**
+   * Listens on a port of the guest, until the process ends (then its connections are reset) or the function that it returns is called. Each connection is one that the
+   * host has made, by `ports.connect` or through an exposed port; destroying it resets it.
+   *
+   * @throws an error with the code `EADDRINUSE` when another process listens there.
+   */
+  listen(port: number, server: FakeServer): () => void
 }

@@ -331,6 +331,7 @@ pub fn exit(code: i32) -> ! {
 }
 
 pub const CLONE_NEWNS: usize = 0x0002_0000;
+pub const CLONE_NEWCGROUP: usize = 0x0200_0000;
 pub const CLONE_NEWIPC: usize = 0x0800_0000;
 pub const CLONE_NEWPID: usize = 0x2000_0000;
 
@@ -352,7 +353,7 @@ pub struct Plan<'a> {
     /// Tried in order: the user's home, then `/`.
     pub directories: &'a [CString],
     pub stdio: [RawFd; 3],
-    /// A process whose mount and IPC namespaces the child enters.
+    /// A process whose mount, IPC and cgroup namespaces the child enters.
     pub namespaces_of: Option<RawFd>,
     pub cgroup: Option<RawFd>,
     pub credentials: Option<Credentials<'a>>,
@@ -518,7 +519,7 @@ unsafe extern "C" fn become_program(child: *mut Child<'_>) -> ! {
         must(IOCTL, [0, TIOCSCTTY, 0, 0, 0, 0]);
     }
     if let Some(process) = plan.namespaces_of {
-        must(SETNS, [process as usize, CLONE_NEWNS | CLONE_NEWIPC, 0, 0, 0, 0]);
+        must(SETNS, [process as usize, CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWCGROUP, 0, 0, 0, 0]);
     }
     if let Some(credentials) = &plan.credentials {
         let (uid, gid) = (credentials.uid as usize, credentials.gid as usize);

@@ -320,7 +320,8 @@ fn a_port_that_is_awaited_is_told_soon_after_something_listens() {
     for id in waits {
         assert_eq!(host.answer(id).0, message::DONE);
     }
-    assert!(began.elapsed() < Duration::from_millis(300), "{:?}", began.elapsed());
+    // Looked for every 100 ms; the rest is for a machine that has other work.
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
 }
 
 #[test]

@@ -18,7 +18,8 @@ pub fn kernel_file_systems() -> Result<(), String> {
     mount("proc", "/proc", "proc", KERNEL_OWN, "")?;
     mount("sysfs", "/sys", "sysfs", KERNEL_OWN, "")?;
     mount("devtmpfs", "/dev", "devtmpfs", MS_NOSUID | MS_NOEXEC, "mode=755")?;
-    mount("cgroup2", CGROUPS, "cgroup2", KERNEL_OWN, "")
+    // Who sees a cgroup as the top may not write its limits.
+    mount("cgroup2", CGROUPS, "cgroup2", KERNEL_OWN, "nsdelegate")
 }
 
 /// Puts the tenant's root together at `/tenant`. The writable layer is memory, so it is never larger than three quarters of what the
