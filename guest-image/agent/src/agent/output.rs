@@ -1,12 +1,13 @@
 //! One pipe a process prints to, or its terminal, from there to its channel.
 
 use super::port::Port;
-use super::terminal::{self, HELD_BYTES_MAX};
+use super::terminal::{self, Gathering, HELD_BYTES_MAX};
 use crate::errno;
 use crate::reactor::{Reactor, Readiness, Token};
 use crate::sys;
 use crate::yamux::{Session, DATA_BYTES_MAX};
 use std::os::unix::io::OwnedFd;
+use std::time::Instant;
 
 /// What a pipe is enlarged to once a process has filled a whole frame: it can then print on while the agent sends.
 const PIPE_BYTES: usize = 256 * 1024;
@@ -32,6 +33,8 @@ pub struct Output {
     left: Option<usize>,
     enlarged: bool,
     is_terminal: bool,
+    /// Of a terminal.
+    gathering: Gathering,
 }
 
 impl Output {
@@ -45,6 +48,7 @@ impl Output {
             left: None,
             enlarged: false,
             is_terminal: false,
+            gathering: Gathering::new(),
         }
     }
 
@@ -110,6 +114,11 @@ impl Output {
         self.is_open() && !self.is_terminal
     }
 
+    /// When to look at it again although nothing is announced.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.gathering.until().filter(|_| self.readable)
+    }
+
     /// Moves at most one frame. True if there may be more to move.
     pub fn transfer(&mut self, session: &mut Session, port: &mut Port) -> bool {
         match self.reader {
@@ -128,7 +137,8 @@ impl Output {
                 return true;
             }
         };
-        if !self.readable || session.credit(id) == 0 || session.out.is_full() {
+        let gathering = self.is_terminal && self.left.is_none() && self.gathering.goes_on();
+        if !self.readable || gathering || session.credit(id) == 0 || session.out.is_full() {
             return false;
         }
         let mut asked = 0;
@@ -141,6 +151,9 @@ impl Output {
         });
         if let (Ok(count), Some(left)) = (result, &mut self.left) {
             *left -= count;
+        }
+        if let (Ok(count), true) = (result, self.is_terminal) {
+            self.gathering.note(count);
         }
         if result == Ok(DATA_BYTES_MAX) && !self.enlarged {
             self.enlarged = true;

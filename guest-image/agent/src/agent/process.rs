@@ -131,7 +131,7 @@ impl Process {
     }
 
     pub fn deadline(&self) -> Option<Instant> {
-        self.kill_at().into_iter().chain(self.stdin.deadline()).min()
+        self.kill_at().into_iter().chain(self.stdin.deadline()).chain(self.stdout.deadline()).min()
     }
 
     fn kill_at(&self) -> Option<Instant> {

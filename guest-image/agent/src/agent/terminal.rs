@@ -57,3 +57,37 @@ impl Retry {
         *self = Retry::new();
     }
 }
+
+/// When to read again what is printed: a program that prints many small pieces is read in larger ones, so that each is worth its frame. The
+/// first piece after a silence, such as the echo of a key, waits for nothing, and neither does a large one.
+pub struct Gathering {
+    read_at: Option<Instant>,
+    until: Option<Instant>,
+}
+
+impl Gathering {
+    const SMALL_BYTES: usize = 2048;
+    const SILENCE: Duration = Duration::from_millis(10);
+    const PAUSE: Duration = Duration::from_millis(3);
+
+    pub fn new() -> Gathering {
+        Gathering { read_at: None, until: None }
+    }
+
+    pub fn note(&mut self, count: usize) {
+        let now = Instant::now();
+        let busy = self.read_at.map_or(false, |at| now.saturating_duration_since(at) < Gathering::SILENCE);
+        self.read_at = Some(now);
+        self.until = (busy && count < Gathering::SMALL_BYTES).then(|| now + Gathering::PAUSE);
+    }
+
+    pub fn until(&self) -> Option<Instant> {
+        self.until
+    }
+
+    /// Over once it has said so: what then keeps from reading is something else.
+    pub fn goes_on(&mut self) -> bool {
+        self.until = self.until.filter(|&until| until > Instant::now());
+        self.until.is_some()
+    }
+}
