@@ -1,0 +1,56 @@
+// The files of a workspace over HTTP. A path goes to the sandbox as it came: it is the guest that resolves it, inside its own root.
+import { Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { failure } from './failure.mjs'
+import { needsWorkspace } from './identity.mjs'
+
+/** What the editor opens and saves, and what is uploaded: it passes through this process's memory. */
+const fileBytesMax = 4 * 1024 * 1024
+
+/** @param {import('./workspaces.mjs').Workspaces} workspaces */
+export function filesApi(workspaces) {
+  const api = new Hono()
+  api.onError(failure)
+  api.use(needsWorkspace(workspaces))
+  const files = (context) => context.get('workspace').sandbox.files
+  const path = (context) => context.req.query('path') || '.'
+
+  api.get('/', async (context) => {
+    const entries = await files(context).list(path(context))
+    return context.json(entries.map(({ name, type, size }) => ({ name, type, size })))
+  })
+
+  api.get('/content', async (context) => {
+    const { size, type } = await files(context).stat(path(context))
+    if (type !== 'file') return context.json({ error: `This is a ${type}.` }, 409)
+    if (size > fileBytesMax) return context.json({ error: `Larger than ${fileBytesMax / 1024 / 1024} MiB.` }, 413)
+    // One program can make another of it meanwhile, so it is the guest that says how much comes; the browser takes it at its own pace.
+    const content = await files(context).read(path(context), { format: 'stream' })
+    return context.body(content, 200, { 'content-type': 'application/octet-stream' })
+  })
+
+  const tooLarge = (context) => context.json({ error: `Larger than ${fileBytesMax / 1024 / 1024} MiB.` }, 413)
+  api.put('/content', bodyLimit({ maxSize: fileBytesMax, onError: tooLarge }), async (context) => {
+    await files(context).write(path(context), new Uint8Array(await context.req.arrayBuffer()))
+    return context.body(null, 204)
+  })
+
+  api.post('/directory', async (context) => {
+    await files(context).mkdir(path(context))
+    return context.body(null, 204)
+  })
+
+  api.post('/rename', async (context) => {
+    const to = context.req.query('to')
+    if (await files(context).exists(to)) return context.json({ error: `${to} is there already.` }, 409)
+    await files(context).rename(path(context), to)
+    return context.body(null, 204)
+  })
+
+  api.delete('/', async (context) => {
+    await files(context).remove(path(context), { recursive: true })
+    return context.body(null, 204)
+  })
+
+  return api
+}
