@@ -2,7 +2,7 @@
 
 use super::port::Port;
 use crate::reactor::Readiness;
-use crate::yamux::Session;
+use crate::yamux::{Session, Violation};
 use std::time::Instant;
 
 pub(super) enum Progress {
@@ -12,6 +12,8 @@ pub(super) enum Progress {
     Moved,
     /// It has given its last answer. What the host still sends on the stream is thrown away.
     Over,
+    /// The host has said what the contract does not allow: the session ends.
+    Broken(Violation),
 }
 
 /// Dropped when it is over or the host has reset its stream: whatever is not complete is undone then.

@@ -243,10 +243,14 @@ impl Agent {
             }
             moved = true;
             self.last_served = id;
-            if let Progress::Over = progress {
-                self.flows.remove(&id);
-                self.roles.insert(id, Role::Deaf);
-                self.advance(id)?;
+            match progress {
+                Progress::Idle | Progress::Moved => {}
+                Progress::Over => {
+                    self.flows.remove(&id);
+                    self.roles.insert(id, Role::Deaf);
+                    self.advance(id)?;
+                }
+                Progress::Broken(violation) => return Err(violation.into()),
             }
         }
         for drain in self.drains.values_mut() {

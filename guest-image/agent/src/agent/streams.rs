@@ -1,11 +1,10 @@
 //! What each stream is for, and what to do with what arrives on it.
 
+use super::files::FileWriting;
 use super::process::Process;
 use super::{identity, Agent, Ending};
 use crate::errno;
-use crate::message::{self, unknown, Assembler, Channel, Failed, Message, Opening, ProcessRequest, Start, WriteFile, GENERATION};
-use crate::tenant::files::NewFile;
-use crate::tenant::search::from_home;
+use crate::message::{self, unknown, Assembler, Channel, Failed, Message, Opening, ProcessRequest, Start, GENERATION};
 use crate::yamux::Violation;
 use std::time::Duration;
 
@@ -23,7 +22,7 @@ pub(super) enum Role {
     Stderr {
         process: u32,
     },
-    File(NewFile),
+    File(FileWriting),
     /// A flow of the same id takes what arrives.
     Flow,
     /// The session is to end: it does when the host has ended this stream, and so has nothing more to say.
@@ -85,7 +84,7 @@ impl Agent {
                     let answer = match written {
                         Ok(()) if !ended => return Ok(()),
                         Ok(()) => match self.roles.insert(id, Role::Deaf) {
-                            Some(Role::File(file)) => file.commit().map(message::written),
+                            Some(Role::File(file)) => file.finish().map(message::written),
                             _ => return Ok(()),
                         },
                         Err(failed) => Err(failed),
@@ -212,12 +211,6 @@ impl Agent {
         }
         self.session.reset(id);
         Role::Deaf
-    }
-
-    fn write_file(&mut self, id: u32, file: &WriteFile<'_>) -> Result<Role, Failed> {
-        let user = self.tenant.user(file.place.user)?;
-        let path = from_home(&user, file.place.path);
-        NewFile::create(&self.tenant, &path, file.mode.unwrap_or(0o644), &user, id).map(Role::File)
     }
 
     fn request(&mut self, id: u32, body: &[u8]) -> Result<(), Violation> {

@@ -424,6 +424,27 @@ pub fn done() -> Vec<u8> {
     Encoder::new(DONE).finish()
 }
 
+/// What happened to something that is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    Create = 1,
+    Write = 2,
+    Remove = 3,
+    Rename = 4,
+    /// More than could be told.
+    Overflow = 5,
+}
+
+/// `from` is where it was before a rename.
+pub fn changed(change: Change, path: &str, from: Option<&str>) -> Vec<u8> {
+    let encoder = Encoder::new(CHANGED).number(1, change as u64).text(2, path);
+    match from {
+        Some(from) => encoder.text(3, from),
+        None => encoder,
+    }
+    .finish()
+}
+
 /// A request the guest does not know: of a later generation, or in the wrong place.
 pub fn unknown(kind: u8) -> Failed {
     Failed::new(errno::EOPNOTSUPP, "message", format!("a message of type {:#04x} means nothing here", kind))

@@ -154,6 +154,11 @@ impl Assembler {
         }
     }
 
+    /// Nothing of a message has come.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub fn clear(&mut self) {
         // The next message may be a tenth of this one's size, or may never come.
         self.0 = Vec::new();

@@ -1,6 +1,6 @@
 //! The tenant's `/etc/passwd` and `/etc/group` as they were last read, for as long as they are the same files and nobody has written to them.
 
-use super::users::{resolve, User};
+use super::users::{resolve, users_in, User};
 use super::Tenant;
 use crate::errno;
 use crate::message::Failed;
@@ -43,6 +43,18 @@ impl Tenant {
             *kept = None;
         }
         found
+    }
+
+    /// Every number and name in passwd, in its order.
+    pub fn for_each_user(&self, tell: impl FnMut(u32, &str)) {
+        let mut kept = self.accounts.borrow_mut();
+        if !kept.as_ref().map_or(false, |accounts| accounts.still_hold(self)) {
+            let (accounts, keep) = self.read_accounts();
+            users_in(&accounts.texts[0], tell);
+            *kept = Some(accounts).filter(|_| keep);
+        } else if let Some(accounts) = kept.as_ref() {
+            users_in(&accounts.texts[0], tell);
+        }
     }
 
     /// The accounts, and whether they may be kept.

@@ -56,6 +56,13 @@ pub fn resolve(asked: &str, passwd: &str, group: &str) -> Result<User, String> {
     Ok(User { uid, gid, groups, account: entry.map(|entry| entry.account) })
 }
 
+/// Every number and name, in the order of passwd.
+pub fn users_in(passwd: &str, mut tell: impl FnMut(u32, &str)) {
+    for entry in passwd.lines().filter_map(PasswdEntry::parse) {
+        tell(entry.uid, &entry.account.name);
+    }
+}
+
 struct PasswdEntry {
     uid: u32,
     gid: u32,

@@ -1,0 +1,131 @@
+//! A file or directory with all that is in it, on its way to the host.
+
+use super::outgoing::{Outgoing, Produced, Source, STEPS_PER_TURN};
+use crate::errno::{self, Errno};
+use crate::message::Failed;
+use crate::sys::{self, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY, S_IFDIR, S_IFREG};
+use crate::tenant::files::{self, Described, Found, Owners, Walk};
+use crate::tenant::Tenant;
+use std::ffi::CStr;
+use std::fs::File;
+use std::os::unix::io::OwnedFd;
+
+pub struct TreeReading {
+    /// What is told first.
+    top: Option<(OwnedFd, Described)>,
+    /// Of a directory; `None` when all of it was told.
+    walk: Option<Walk>,
+    /// Whose bytes are next, and how many.
+    file: Option<(File, u64)>,
+    owners: Owners,
+    path: String,
+}
+
+impl TreeReading {
+    pub fn new(tenant: &Tenant, path: &str) -> Result<TreeReading, Failed> {
+        let failed = |error: Errno| Failed::because(error, "open", format!("cannot read '{}'", path));
+        // Looked at before it is opened: opening a device or a FIFO is an act in itself.
+        let found = files::open(tenant, path, O_PATH).map_err(failed)?;
+        let described = files::describe(&found).map_err(failed)?;
+        if described.about.kind != S_IFDIR && described.about.kind != S_IFREG {
+            return Err(Failed::new(errno::EINVAL, "open", format!("'{}' is neither a regular file nor a directory", path)));
+        }
+        let owners = Owners::of(tenant);
+        Ok(TreeReading { top: Some((found, described)), walk: None, file: None, owners, path: path.to_string() })
+    }
+
+    /// False when there is nothing more.
+    fn step(&mut self, outgoing: &mut Outgoing) -> sys::Result<bool> {
+        if let Some((found, described)) = self.top.take() {
+            self.begin(found, described, outgoing)?;
+        } else if let Some((file, left)) = &mut self.file {
+            let most = usize::try_from(*left).map_or(outgoing.room(), |left| left.min(outgoing.room()));
+            match sys::read_onto(file, &mut outgoing.0, most)? {
+                // Shorter than was said: what follows would be taken for its bytes.
+                0 => return Err(errno::EIO),
+                count => *left -= count as u64,
+            }
+            if *left == 0 {
+                self.file = None;
+            }
+        } else {
+            let walk = match &mut self.walk {
+                Some(walk) => walk,
+                None => return Ok(false),
+            };
+            match walk.next()? {
+                Some(found) => self.tell(&found, outgoing)?,
+                None if walk.leave().is_none() => self.walk = None,
+                None => {}
+            }
+        }
+        Ok(true)
+    }
+
+    fn begin(&mut self, found: OwnedFd, described: Described, outgoing: &mut Outgoing) -> sys::Result<()> {
+        if described.about.kind == S_IFDIR {
+            outgoing.push(&described.encode("", &self.owners));
+            let name: &CStr = &sys::c_string(".")?;
+            self.walk = Some(Walk::new(sys::open_beneath(&found, name, O_RDONLY | O_DIRECTORY)?));
+            return Ok(());
+        }
+        self.file(found, "", outgoing)
+    }
+
+    fn tell(&mut self, found: &Found, outgoing: &mut Outgoing) -> sys::Result<()> {
+        let walk = self.walk.as_mut().ok_or(errno::ENOENT)?;
+        let directory = walk.directory().ok_or(errno::ENOENT)?;
+        let described = match files::describe_at(directory, &found.name) {
+            // It has left the tree.
+            Err(errno::ENOENT) => return Ok(()),
+            described => described?,
+        };
+        let path = String::from_utf8(walk.path_to(&found.name)).map_err(|_| errno::EILSEQ)?;
+        if described.target.as_ref().map_or(false, |target| std::str::from_utf8(target).is_err()) {
+            return Err(errno::EILSEQ);
+        }
+        match described.about.kind {
+            S_IFREG => match sys::open_beneath(directory, &found.name, O_PATH | O_NOFOLLOW) {
+                Err(errno::ENOENT) => Ok(()),
+                opened => self.file(opened?, &path, outgoing),
+            },
+            S_IFDIR => {
+                outgoing.push(&described.encode(&path, &self.owners));
+                match walk.enter(&found.name) {
+                    Err(errno::ENOENT) => Ok(()),
+                    entered => entered,
+                }
+            }
+            _ => {
+                outgoing.push(&described.encode(&path, &self.owners));
+                Ok(())
+            }
+        }
+    }
+
+    /// Said and then read is the very same file, whatever its name means meanwhile.
+    fn file(&mut self, found: OwnedFd, path: &str, outgoing: &mut Outgoing) -> sys::Result<()> {
+        let file = files::read_on(&found)?;
+        let about = sys::about(&file)?;
+        if about.kind != S_IFREG {
+            return Err(errno::EINVAL);
+        }
+        outgoing.push(&Described { about, target: None }.encode(path, &self.owners));
+        self.file = Some((file, about.size_bytes)).filter(|(_, size_bytes)| *size_bytes > 0);
+        Ok(())
+    }
+}
+
+impl Source for TreeReading {
+    fn produce(&mut self, outgoing: &mut Outgoing) -> Produced {
+        for _ in 0..STEPS_PER_TURN {
+            match self.step(outgoing) {
+                Ok(true) if outgoing.is_full() => break,
+                Ok(true) => {}
+                Ok(false) => return Produced::Last,
+                Err(error) => return Produced::Failed(Failed::because(error, "read", format!("cannot read all of '{}'", self.path))),
+            }
+        }
+        Produced::Some
+    }
+}
