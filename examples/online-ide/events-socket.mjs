@@ -1,5 +1,7 @@
 // What a page is told without asking: which files change, what the microVM uses, and that it has ended.
+import { posix } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { directory } from './workspaces.mjs'
 
 const usageEveryMs = 2_000
 
@@ -22,7 +24,9 @@ export async function serveEvents(socket, { sandbox }) {
 
 async function tellChanges(sandbox, tell, signal) {
   for await (const { type, path, from } of sandbox.files.watch('.', { recursive: true, signal })) {
-    tell({ type: 'file', change: type, path, from })
+    // The page speaks of paths in the project.
+    const [at, before] = [path, from].map((one) => one && posix.relative(directory, one))
+    tell({ type: 'file', change: type, path: at, from: before })
   }
 }
 

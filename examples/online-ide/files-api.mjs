@@ -24,7 +24,7 @@ export function filesApi(workspaces) {
     const { size, type } = await files(context).stat(path(context))
     if (type !== 'file') return context.json({ error: `This is a ${type}.` }, 409)
     if (size > fileBytesMax) return context.json({ error: `Larger than ${fileBytesMax / 1024 / 1024} MiB.` }, 413)
-    // One program can make another of it meanwhile, so it is the guest that says how much comes; the browser takes it at its own pace.
+    // It goes from the guest to the browser at the browser's pace, and lies nowhere on this machine.
     const content = await files(context).read(path(context), { format: 'stream' })
     return context.body(content, 200, { 'content-type': 'application/octet-stream' })
   })

@@ -3,6 +3,7 @@
 // Each is an origin of its own, so what a tenant serves can read neither the IDE nor another tenant's preview. The key is what lets one in.
 import { once } from 'node:events'
 import { STATUS_CODES, request as send } from 'node:http'
+import { pipeline } from 'node:stream/promises'
 
 const connectMs = 10_000
 const hostPattern = /^([0-9a-f]{20})-([0-9]{1,5})\.localhost(?::\d+)?$/
@@ -54,7 +55,7 @@ async function forward(request, response, guest) {
   const { connection, 'keep-alive': _, ...answer } = incoming.headers
   // While one edits, what was served a moment ago is old.
   response.writeHead(incoming.statusCode, { 'cache-control': 'no-cache', ...answer })
-  incoming.pipe(response)
+  await pipeline(incoming, response)
 }
 
 /** The request's first lines, as they came. */

@@ -16,6 +16,12 @@ import { serveSockets } from './sockets.mjs'
 import { template, Workspaces } from './workspaces.mjs'
 import { workspaceApi } from './workspaces-api.mjs'
 
+// Two listeners, so two origins: what tenants serve can never read the IDE's page or its cookie.
+const ide = await listen(Number(process.env.PORT ?? 8080))
+const previews = await listen(Number(process.env.PREVIEW_PORT ?? 8081))
+const origin = `http://localhost:${ide.address().port}`
+const previewPort = previews.address().port
+
 const pool = await createPool({
   // Booted and set up once; two clones wait, so that whoever opens the page finds one in milliseconds.
   templates: { ide: template },
@@ -25,12 +31,6 @@ const pool = await createPool({
   acquireTimeoutMs: 60_000,
 })
 const workspaces = new Workspaces(pool)
-
-// Two listeners, so two origins: what tenants serve can never read the IDE's page or its cookie.
-const ide = await listen(Number(process.env.PORT ?? 8080))
-const previews = await listen(Number(process.env.PREVIEW_PORT ?? 8081))
-const origin = `http://localhost:${ide.address().port}`
-const previewPort = previews.address().port
 
 const app = new Hono()
 app.use(guard(origin, `http://*.localhost:${previewPort}`))

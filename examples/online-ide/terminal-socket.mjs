@@ -5,9 +5,13 @@
 
 const sizeMax = 500
 const terminalsMax = 8
+/** What a run has to end by itself, when another one takes its place. */
+const graceMs = 2_000
 
 /** @param {import('ws').WebSocket} socket @param {import('./workspaces.mjs').Workspace} workspace */
 export async function serveTerminal(socket, workspace, parameters) {
+  // What is typed before there is a terminal waits.
+  socket.pause()
   const size = { cols: cells(parameters.get('cols'), 80), rows: cells(parameters.get('rows'), 24) }
   const id = parameters.get('id')
   const pty = id === null ? await start(workspace, size, parameters.has('run')) : workspace.sandbox.pty.get(id)
@@ -18,13 +22,14 @@ export async function serveTerminal(socket, workspace, parameters) {
     socket.pause()
     try {
       if (isBinary) await pty.write(data)
-      else await resize(pty, JSON.parse(data))
+      else await control(pty, JSON.parse(data))
     } catch {
       // It has ended, which the output tells, or the page talks nonsense.
     } finally {
       socket.resume()
     }
   })
+  socket.resume()
   socket.send(JSON.stringify({ type: 'attached', id: pty.id }))
   if (id !== null) await pty.resize(size.cols, size.rows)
 
@@ -41,21 +46,24 @@ async function start(workspace, size, isRun) {
   const { sandbox } = workspace
   const running = (await sandbox.processes.list()).filter(({ pty }) => pty)
   if (running.length >= terminalsMax) throw new Error(`${terminalsMax} terminals are enough.`)
-  const options = { ...size, env: { TERM: 'xterm-256color', COLORTERM: 'truecolor' } }
-  if (!isRun) return sandbox.pty.create(options)
+  if (!isRun) return sandbox.pty.create(size)
   // One run at a time: the port is free again when the last one has ended.
   const last = workspace.runId && sandbox.pty.get(workspace.runId)
-  if (last) {
-    await last.kill('SIGTERM')
-    await last.wait()
-  }
-  const pty = await sandbox.pty.create({ ...options, command: ['sh', 'run.sh'] })
+  if (last) await end(last)
+  const pty = await sandbox.pty.create({ ...size, command: ['sh', 'run.sh'] })
   workspace.runId = pty.id
   return pty
 }
 
-function resize(pty, message) {
-  if (message.type === 'resize') return pty.resize(cells(message.cols, 80), cells(message.rows, 24))
+async function end(pty) {
+  await pty.kill('SIGTERM')
+  await pty.wait({ timeoutMs: graceMs }).catch(() => pty.kill('SIGKILL'))
+  await pty.wait()
+}
+
+async function control(pty, message) {
+  if (message.type === 'resize') await pty.resize(cells(message.cols, 80), cells(message.rows, 24))
+  if (message.type === 'hangup') await pty.kill()
 }
 
 function cells(value, otherwise) {

@@ -26,8 +26,7 @@ export function workspaceApi(workspaces, previewPort) {
   api.get('/project.tar.gz', async (context) => {
     const { sandbox } = context.get('workspace')
     // Straight from the guest's tar to the browser, at the browser's pace: nothing lies on this machine.
-    const tar = await sandbox.spawn(['tar', '-czf', '-', '.'], { signal: context.req.raw.signal })
-    tar.stderr.cancel()
+    const tar = await sandbox.spawn('tar -czf - . 2>/dev/null', { signal: context.req.raw.signal })
     return context.body(tar.stdout, 200, {
       'content-type': 'application/gzip',
       'content-disposition': 'attachment; filename="project.tar.gz"',

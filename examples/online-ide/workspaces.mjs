@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 
 const home = '/home/user'
-const directory = `${home}/project`
+export const directory = `${home}/project`
 /** A microVM in which nothing has happened for so long is given back. */
 const idleMs = 15 * 60_000
 
@@ -11,7 +11,7 @@ const idleMs = 15 * 60_000
 export const template = {
   resources: { memoryMib: 128, diskMib: 64, pids: 128 },
   setup: [
-    `install -d -o user -g user ${directory}`,
+    `mkdir ${directory} && chown user:user ${directory}`,
     // The prompt of the terminals: the host's name dim, the directory in colour.
     String.raw`printf '%s\n' "PS1='\[\033[2m\]\h\[\033[0m\] \[\033[1;34m\]\w\[\033[0m\] \$ '" "alias ls='ls --color'" >> /etc/profile`,
   ],

@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { request } from 'node:http'
+import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -49,7 +50,7 @@ async function visitor(): Promise<Page> {
 
 async function ready(page: Page): Promise<void> {
   await page.locator('#curtain').waitFor({ state: 'hidden' })
-  await expect.poll(() => screen(page), patient).toContain('$')
+  await page.locator('.xterm-rows', { hasText: '$' }).first().waitFor()
 }
 
 /** What the terminal in front shows. */
@@ -140,8 +141,10 @@ it('keeps tenants apart', async () => {
   const statusOf = (path: string) => bob.evaluate(async (asked) => (await fetch(asked)).status, path)
   expect(await statusOf('/api/files/content?path=notes/plan.txt')).toBe(404)
   expect(await statusOf('/api/files/content?path=run.sh')).toBe(200)
-  await type(bob, '\x03ls -a /home/user/project')
-  expect(await screen(bob)).not.toContain('notes')
+  await bob.locator('#terminal-tabs .tab', { hasText: 'sh' }).click()
+  await type(bob, 'clear; find / -name plan.txt; find . -name run.sh')
+  await expect.poll(() => screen(bob), patient).toContain('./run.sh')
+  expect(await screen(bob)).not.toContain('/plan.txt')
 })
 
 it('lets nothing but its own page reach it', async () => {
@@ -176,6 +179,24 @@ it('lets nothing but its own page reach it', async () => {
   ).toBe('refused')
 })
 
+it('carries what speaks another protocol to the port', async () => {
+  await type(
+    bob,
+    'printf "HTTP/1.1 101 Switching Protocols\\r\\nConnection: Upgrade\\r\\nUpgrade: talk\\r\\n\\r\\nhello" > answer',
+  )
+  await type(bob, 'clear; (cat answer; sleep 60) | nc -l -p 9000')
+  const preview = new URL((await bob.locator('#preview iframe').getAttribute('src')) ?? '')
+  await bob.evaluate((asked) => fetch(asked, { method: 'POST' }), '/api/workspace/ports/9000')
+  const { port, hostname } = preview
+  const headers = { host: `${hostname.replace('-8000', '-9000')}:${port}`, connection: 'Upgrade', upgrade: 'talk' }
+  const asked = request({ host: '127.0.0.1', port, headers })
+  asked.end()
+  const [, socket] = (await once(asked, 'upgrade')) as [unknown, Duplex]
+  socket.write('from the browser\n')
+  await expect.poll(() => screen(bob), patient).toContain('from the browser')
+  socket.destroy()
+})
+
 /** The status of an answer, to a request such as no browser would send. */
 async function ask(path: string, headers: Record<string, string>, method = 'GET'): Promise<number | undefined> {
   const { hostname, port } = new URL(origin)
@@ -188,6 +209,9 @@ async function ask(path: string, headers: Record<string, string>, method = 'GET'
 
 it('shows the terminals and the preview again after a reload', async () => {
   const before = await sandboxOf(alice)
+  await alice.locator('#new-terminal').click()
+  await alice.locator('#terminals .holder:not([hidden]) .xterm-rows', { hasText: '$' }).waitFor()
+  await alice.locator('#terminal-tabs .current').getByRole('button').click()
   await alice.locator('#terminal-tabs .tab', { hasText: 'sh' }).click()
   await type(alice, 'clear; echo still $((40 + 2))')
   await expect.poll(() => screen(alice), patient).toContain('still 42')
@@ -211,10 +235,19 @@ it('takes a new microVM when somebody starts over', async () => {
   await bob.locator('#discard').click()
   await bob.locator('dialog [value=yes]').click()
   await bob.getByRole('button', { name: 'Take a new one' }).click()
-  await expect.poll(() => sandboxOf(bob).catch(() => before), patient).toMatch(/^(?!$)/)
+  await bob.locator('#sandbox-id', { hasNotText: before ?? '' }).waitFor()
   await ready(bob)
   expect(await sandboxOf(bob)).not.toBe(before)
   expect(await source(bob)).toContain('Hello from a microVM')
+})
+
+it('says so when a microVM has ended by itself, and gives another', async () => {
+  const before = (await sandboxOf(bob)) ?? ''
+  for (const pid of vmProcesses(before)) process.kill(pid, 'SIGKILL')
+  await bob.locator('#curtain', { hasText: 'It has crashed.' }).waitFor()
+  await bob.getByRole('button', { name: 'Take a new one' }).click()
+  await bob.locator('#sandbox-id', { hasNotText: before }).waitFor()
+  await ready(bob)
 })
 
 it('leaves no microVM when it is ended', async () => {
