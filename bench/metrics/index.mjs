@@ -2,6 +2,7 @@
 import { burst } from './burst.mjs'
 import { call } from './call.mjs'
 import { destroy } from './destroy.mjs'
+import { files } from './files.mjs'
 import { fromNothing } from './from-nothing.mjs'
 import { fromWarm } from './from-warm.mjs'
 import { memory } from './memory.mjs'
@@ -20,4 +21,4 @@ import { throughput } from './throughput.mjs'
  *
  * @type {Row[]}
  */
-export const rows = [fromWarm, call, fromNothing, burst, refill, memory, throughput, destroy, ownCpu, templateBoot, tail]
+export const rows = [fromWarm, call, fromNothing, burst, refill, memory, throughput, destroy, ownCpu, templateBoot, tail, files]

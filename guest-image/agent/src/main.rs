@@ -49,7 +49,7 @@ fn boot() -> Result<Agent, String> {
     set_limits().map_err(|error| format!("limits: {}", error))?;
     sys::loopback_up().map_err(|error| format!("loopback: {}", error))?;
     let cgroup = Cgroup::make(mounts::CGROUPS, memory_max_bytes, asked.pids_max)?;
-    let tenant = Tenant::enclosed(tenant_init::start()?, cgroup);
+    let tenant = Tenant::enclosed(tenant_init::start()?, cgroup)?;
 
     step("agent port");
     let port = port::open()?;

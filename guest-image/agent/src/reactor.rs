@@ -2,6 +2,7 @@
 
 use crate::sys::{self, Ready, Result, EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP};
 use std::os::unix::io::{AsRawFd, OwnedFd};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// What a watched descriptor is. Processes go by the id of their control stream.
@@ -26,26 +27,40 @@ pub struct Readiness {
     pub closed: bool,
 }
 
+/// For who comes to what is to be watched only later.
+#[derive(Clone)]
+pub struct Watcher(Rc<OwnedFd>);
+
+impl Watcher {
+    /// Edge-triggered, and registered once for everything: whoever owns the descriptor remembers that it is ready until a call says
+    /// otherwise. So a stream that waits for credit costs no call, and a port whose host has not come yet cannot spin.
+    pub fn watch(&self, what: &impl AsRawFd, token: Token) -> Result<()> {
+        let ready = Ready { events: EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, token: encode(token) };
+        sys::epoll_watch(&self.0, what, ready)
+    }
+}
+
 pub struct Reactor {
-    epoll: OwnedFd,
+    watcher: Watcher,
     ready: [Ready; 32],
 }
 
 impl Reactor {
     pub fn new() -> Result<Reactor> {
-        Ok(Reactor { epoll: sys::epoll()?, ready: [Ready::default(); 32] })
+        Ok(Reactor { watcher: Watcher(Rc::new(sys::epoll()?)), ready: [Ready::default(); 32] })
     }
 
-    /// Edge-triggered, and registered once for everything: whoever owns the descriptor remembers that it is ready until a call says
-    /// otherwise. So a stream that waits for credit costs no call, and a port whose host has not come yet cannot spin.
+    pub fn watcher(&self) -> Watcher {
+        self.watcher.clone()
+    }
+
     pub fn watch(&self, what: &impl AsRawFd, token: Token) -> Result<()> {
-        let ready = Ready { events: EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, token: encode(token) };
-        sys::epoll_watch(&self.epoll, what, ready)
+        self.watcher.watch(what, token)
     }
 
     /// Watches a file that is always readable, and says when it reads otherwise than before.
     pub fn watch_changes(&self, what: &impl AsRawFd, token: Token) -> Result<()> {
-        sys::epoll_watch(&self.epoll, what, Ready { events: EPOLLPRI | EPOLLET, token: encode(token) })
+        sys::epoll_watch(&self.watcher.0, what, Ready { events: EPOLLPRI | EPOLLET, token: encode(token) })
     }
 
     /// Sleeps until something is ready or the deadline is there. `None` sleeps as long as it takes: an idle guest does not tick.
@@ -58,7 +73,7 @@ impl Reactor {
                 left.as_millis().min(i32::MAX as u128) as i32
             }
         };
-        Ok(sys::epoll_wait(&self.epoll, &mut self.ready, timeout_ms)?.iter().map(|&ready| {
+        Ok(sys::epoll_wait(&self.watcher.0, &mut self.ready, timeout_ms)?.iter().map(|&ready| {
             let Ready { events, token } = ready;
             let closed = events & (EPOLLHUP | EPOLLERR) != 0;
             let readable = closed || events & (EPOLLIN | EPOLLRDHUP) != 0;

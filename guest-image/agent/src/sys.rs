@@ -21,6 +21,8 @@ mod number {
     pub const EXECVE: usize = 59; pub const KILL: usize = 62; pub const FCNTL: usize = 72; pub const CHDIR: usize = 80;
     pub const FCHOWN: usize = 93; pub const UMASK: usize = 95; pub const GETEUID: usize = 107; pub const SETSID: usize = 112;
     pub const SETGROUPS: usize = 116; pub const SETRESUID: usize = 117; pub const SETRESGID: usize = 119;
+    pub const CONNECT: usize = 42; pub const SETSOCKOPT: usize = 54;
+    pub const STATFS: usize = 137;
     pub const RT_SIGTIMEDWAIT: usize = 128; pub const PRCTL: usize = 157; pub const MOUNT: usize = 165; pub const UMOUNT2: usize = 166; pub const REBOOT: usize = 169;
     pub const SETHOSTNAME: usize = 170; pub const CLOCK_SETTIME: usize = 227; pub const EXIT_GROUP: usize = 231;
     pub const EPOLL_CTL: usize = 233; pub const WAITID: usize = 247; pub const MKDIRAT: usize = 258; pub const MKNODAT: usize = 259;
@@ -40,6 +42,8 @@ mod number {
     pub const EXECVE: usize = 221; pub const KILL: usize = 129; pub const FCNTL: usize = 25; pub const CHDIR: usize = 49;
     pub const FCHOWN: usize = 55; pub const UMASK: usize = 166; pub const GETEUID: usize = 175; pub const SETSID: usize = 157;
     pub const SETGROUPS: usize = 159; pub const SETRESUID: usize = 147; pub const SETRESGID: usize = 149;
+    pub const CONNECT: usize = 203; pub const SETSOCKOPT: usize = 208;
+    pub const STATFS: usize = 43;
     pub const RT_SIGTIMEDWAIT: usize = 137; pub const PRCTL: usize = 167; pub const MOUNT: usize = 40; pub const UMOUNT2: usize = 39; pub const REBOOT: usize = 142;
     pub const SETHOSTNAME: usize = 161; pub const CLOCK_SETTIME: usize = 112; pub const EXIT_GROUP: usize = 94;
     pub const EPOLL_CTL: usize = 21; pub const WAITID: usize = 95; pub const MKDIRAT: usize = 34; pub const MKNODAT: usize = 33;
@@ -62,6 +66,7 @@ pub const O_DIRECTORY: i32 = if cfg!(target_arch = "aarch64") { 0o40000 } else {
 pub const O_NOFOLLOW: i32 = if cfg!(target_arch = "aarch64") { 0o100000 } else { 0o400000 };
 pub const O_RDONLY: i32 = 0;
 pub const O_WRONLY: i32 = 1;
+pub const O_RDWR: i32 = 2;
 pub const O_CREAT: i32 = 0o100;
 pub const O_EXCL: i32 = 0o200;
 pub const O_NOCTTY: i32 = 0o400;
@@ -326,6 +331,7 @@ pub fn exit(code: i32) -> ! {
 }
 
 pub const CLONE_NEWNS: usize = 0x0002_0000;
+pub const CLONE_NEWCGROUP: usize = 0x0200_0000;
 pub const CLONE_NEWIPC: usize = 0x0800_0000;
 pub const CLONE_NEWPID: usize = 0x2000_0000;
 
@@ -347,10 +353,12 @@ pub struct Plan<'a> {
     /// Tried in order: the user's home, then `/`.
     pub directories: &'a [CString],
     pub stdio: [RawFd; 3],
-    /// A process whose mount and IPC namespaces the child enters.
+    /// A process whose mount, IPC and cgroup namespaces the child enters.
     pub namespaces_of: Option<RawFd>,
     pub cgroup: Option<RawFd>,
     pub credentials: Option<Credentials<'a>>,
+    /// Its stdin is to be the terminal that controls its session.
+    pub terminal: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -507,8 +515,11 @@ unsafe extern "C" fn become_program(child: *mut Child<'_>) -> ! {
     for (target, source) in plan.stdio.iter().enumerate() {
         must(DUP3, [*source as usize, target, 0, 0, 0, 0]);
     }
+    if plan.terminal {
+        must(IOCTL, [0, TIOCSCTTY, 0, 0, 0, 0]);
+    }
     if let Some(process) = plan.namespaces_of {
-        must(SETNS, [process as usize, CLONE_NEWNS | CLONE_NEWIPC, 0, 0, 0, 0]);
+        must(SETNS, [process as usize, CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWCGROUP, 0, 0, 0, 0]);
     }
     if let Some(credentials) = &plan.credentials {
         let (uid, gid) = (credentials.uid as usize, credentials.gid as usize);
@@ -561,6 +572,85 @@ unsafe extern "C" fn become_program(child: *mut Child<'_>) -> ! {
     fail(Step::Exec, failure)
 }
 
+// Terminals
+
+const TIOCSCTTY: usize = 0x540e;
+
+/// As many characters as there are to be seen. Whoever is in the foreground gets SIGWINCH, where it is another size than before.
+pub fn set_window_size(terminal: &impl AsRawFd, columns: u16, rows: u16) -> Result<()> {
+    const TIOCSWINSZ: usize = 0x5414;
+    // struct winsize: rows and columns, and both again in pixels, which nobody knows.
+    let size = [rows, columns, 0, 0];
+    call(IOCTL, &[fd(terminal), TIOCSWINSZ, pointer(&size)]).map(drop)
+}
+
+/// The other end of a new terminal, by its master alone: no name is looked up that somebody may have put there.
+pub fn terminal_peer(master: &impl AsRawFd) -> Result<OwnedFd> {
+    const TIOCSPTLCK: usize = 0x4004_5431;
+    const TIOCGPTPEER: usize = 0x5441;
+    let locked: i32 = 0;
+    call(IOCTL, &[fd(master), TIOCSPTLCK, pointer(&locked)])?;
+    descriptor(call(IOCTL, &[fd(master), TIOCGPTPEER, (O_RDWR | O_NOCTTY | O_CLOEXEC) as usize]))
+}
+
+/// The process group that reads the terminal now, while the session that it controls has its leader.
+pub fn foreground_group(master: &impl AsRawFd) -> Option<i32> {
+    const TIOCGPGRP: usize = 0x540f;
+    let mut group: i32 = 0;
+    call(IOCTL, &[fd(master), TIOCGPGRP, &mut group as *mut i32 as usize]).ok()?;
+    // 0 is nobody, and to kill(2) it would be the agent's own group; 1 would be everybody.
+    Some(group).filter(|&group| group > 1)
+}
+
+// Connections
+
+/// Of the machine's own addresses, 127.0.0.1 and ::1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loopback {
+    Four = 2,
+    Six = 10,
+}
+
+/// A socket that does not block and begins to connect. That it has, or why not, is its error once it can be written to. The kernel keeps
+/// `buffer_bytes` of what was sent and not taken, each way: twice as much, for its own book-keeping.
+pub fn begin_to_connect(to: Loopback, port: u16, buffer_bytes: i32) -> Result<OwnedFd> {
+    const SOCK_STREAM: i32 = 1;
+    const SO_SNDBUF: usize = 7;
+    const SO_RCVBUF: usize = 8;
+    let socket = descriptor(call(SOCKET, &[to as usize, (SOCK_STREAM | O_NONBLOCK | O_CLOEXEC) as usize, 0]))?;
+    for buffer in [SO_SNDBUF, SO_RCVBUF] {
+        call(SETSOCKOPT, &[fd(&socket), SOL_SOCKET, buffer, pointer(&buffer_bytes), 4])?;
+    }
+    // struct sockaddr_in: family, port, address, nothing. struct sockaddr_in6: family, port, flow, address, scope.
+    let mut address = [0u8; 28];
+    address[..2].copy_from_slice(&(to as u16).to_ne_bytes());
+    address[2..4].copy_from_slice(&port.to_be_bytes());
+    let length = match to {
+        Loopback::Four => {
+            address[4..8].copy_from_slice(&[127, 0, 0, 1]);
+            16
+        }
+        Loopback::Six => {
+            address[23] = 1;
+            28
+        }
+    };
+    match call(CONNECT, &[fd(&socket), address.as_ptr() as usize, length]) {
+        Ok(_) | Err(errno::EINPROGRESS) => Ok(socket),
+        Err(error) => Err(error),
+    }
+}
+
+const SOL_SOCKET: usize = 1;
+
+/// Closed from now on, it throws away what was not sent, and its peer sees a reset.
+pub fn reset_on_close(socket: &impl AsRawFd) -> Result<()> {
+    const SO_LINGER: usize = 13;
+    // struct linger: whether, and for how many seconds.
+    let linger: [i32; 2] = [1, 0];
+    call(SETSOCKOPT, &[fd(socket), SOL_SOCKET, SO_LINGER, pointer(&linger), 8]).map(drop)
+}
+
 // Files in the tenant's root
 
 /// Opens `path` as if `root` were `/`: no symbolic link and no `..` leads out of it. O_CLOEXEC is added.
@@ -580,7 +670,16 @@ fn open_resolved(from: &impl AsRawFd, path: &CStr, flags: i32, mode: u32, resolv
     const RESOLVE_NO_MAGICLINKS: u64 = 0x02;
     // struct open_how: flags, mode, resolve.
     let how: [u64; 3] = [(flags | O_CLOEXEC) as u64, mode.into(), resolve | RESOLVE_NO_MAGICLINKS];
-    descriptor(call(OPENAT2, &[fd(from), string(path), pointer(&how), std::mem::size_of_val(&how)]))
+    // The kernel gives up a `..` while something, somewhere, is being renamed: it cannot tell then that it stays inside.
+    const TRIES: usize = 32;
+    let mut opened = Err(errno::EAGAIN);
+    for _ in 0..TRIES {
+        opened = call(OPENAT2, &[fd(from), string(path), pointer(&how), std::mem::size_of_val(&how)]);
+        if opened != Err(errno::EAGAIN) {
+            break;
+        }
+    }
+    descriptor(opened)
 }
 
 /// What is said of a file beside what is in it.
@@ -784,7 +883,7 @@ pub const MS_RDONLY: usize = 1;
 pub const MS_NOSUID: usize = 2;
 pub const MS_NODEV: usize = 4;
 pub const MS_NOEXEC: usize = 8;
-const MS_REMOUNT: usize = 0x20;
+pub const MS_REMOUNT: usize = 0x20;
 const MS_BIND: usize = 0x1000;
 pub const MS_MOVE: usize = 0x2000;
 pub const MS_REC: usize = 0x4000;
@@ -793,6 +892,22 @@ pub const MS_PRIVATE: usize = 0x4_0000;
 pub fn mount(source: &str, target: &str, kind: &str, flags: usize, options: &str) -> Result<()> {
     let (source, target, kind, options) = (c_string(source)?, c_string(target)?, c_string(kind)?, c_string(options)?);
     call(MOUNT, &[string(&source), string(&target), string(&kind), flags, string(&options)]).map(drop)
+}
+
+/// What a file system has used, and its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    pub used_bytes: u64,
+    pub size_bytes: u64,
+}
+
+pub fn space_of(path: &str) -> Result<Space> {
+    let path = c_string(path)?;
+    // struct statfs: type, size of a block, blocks, free blocks, and what is not asked for.
+    let mut about = [0u64; 32];
+    call(STATFS, &[string(&path), about.as_mut_ptr() as usize])?;
+    let bytes = |blocks: u64| blocks.saturating_mul(about[1]);
+    Ok(Space { used_bytes: bytes(about[2].saturating_sub(about[3])), size_bytes: bytes(about[2]) })
 }
 
 /// Takes a mount out of this namespace, whoever uses it still.

@@ -1,6 +1,8 @@
 //! The golden vectors, which the host's tests read too.
 
-use warmcell_agent::message::{Assembler, Encoder, Facts, Message, Opening, ProcessRequest, MESSAGE_BYTES_MAX, NODE};
+use warmcell_agent::message::{
+    changed, Assembler, Change, Encoder, Facts, Message, NodeKind, Opening, ProcessRequest, MESSAGE_BYTES_MAX, NODE,
+};
 use warmcell_agent::yamux::{Header, Violation};
 
 const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../protocol/vectors.txt");
@@ -72,5 +74,22 @@ fn bad_messages_towards_the_guest_are_refused() {
     let towards_the_guest = MESSAGE_BYTES_MAX.to_string();
     for vector in vectors("bad-message").iter().filter(|vector| vector[3] == towards_the_guest) {
         assert!(!matches!(understand(&bytes(&vector[2])), Ok(true)), "{}", vector[1]);
+    }
+}
+
+#[test]
+fn what_is_told_of_files_is_said_as_the_contract_has_it() {
+    let said = [
+        ("changed", changed(Change::Write, "/srv/app/main.c", None)),
+        ("changed by a rename", changed(Change::Rename, "/srv/app/b", Some("/srv/app/a"))),
+        (
+            "entry of a link",
+            Facts { path: "app/now", kind: NodeKind::Symlink, size_bytes: 2, mode: 0o777, modified_ns: 1, target: Some("v2") }
+                .encode("1001"),
+        ),
+    ];
+    for (name, encoded) in said {
+        let vector = vectors("message").into_iter().find(|vector| vector[1] == name).unwrap();
+        assert_eq!(encoded, bytes(&vector[2]), "{}", name);
     }
 }

@@ -1,5 +1,6 @@
 //! The agent at work: one loop that waits, takes what the host sends, moves what processes print, and answers.
 
+mod connection;
 mod files;
 mod flow;
 mod identity;
@@ -11,6 +12,7 @@ mod ports;
 mod process;
 mod quiesce;
 mod streams;
+mod terminal;
 
 use crate::errno::Errno;
 use crate::reactor::{Reactor, Readiness, Token};
@@ -182,8 +184,8 @@ impl Agent {
                     match token {
                         Token::Exit(_) => process.note_exit(&self.tenant)?,
                         Token::Stdin(_) => process.stdin.note(readiness),
-                        Token::Stdout(_) => process.stdout.note(readiness),
-                        _ => process.stderr.note(readiness),
+                        Token::Stdout(_) => process.note_output(readiness),
+                        _ => process.note_errors(readiness),
                     }
                 }
             }

@@ -1,6 +1,7 @@
-//! One pipe a process prints to, from there to its channel.
+//! One pipe a process prints to, or its terminal, from there to its channel.
 
 use super::port::Port;
+use super::terminal::{self, HELD_BYTES_MAX};
 use crate::errno;
 use crate::reactor::{Reactor, Readiness, Token};
 use crate::sys;
@@ -30,12 +31,30 @@ pub struct Output {
     /// Once the process has ended: how much of what is in the pipe was there by then.
     left: Option<usize>,
     enlarged: bool,
+    is_terminal: bool,
 }
 
 impl Output {
     /// Watched from the first, it is told when there is something to read.
     pub fn new(pipe: OwnedFd) -> Output {
-        Output { pipe: Some(pipe), reader: Reader::Awaited, readable: false, hung_up: false, left: None, enlarged: false }
+        Output {
+            pipe: Some(pipe),
+            reader: Reader::Awaited,
+            readable: false,
+            hung_up: false,
+            left: None,
+            enlarged: false,
+            is_terminal: false,
+        }
+    }
+
+    pub fn of_terminal(master: OwnedFd) -> Output {
+        Output { enlarged: true, is_terminal: true, ..Output::new(master) }
+    }
+
+    /// The terminal's master, until it is hung up.
+    pub fn terminal(&self) -> Option<&OwnedFd> {
+        self.pipe.as_ref().filter(|_| self.is_terminal)
     }
 
     pub fn watch(&self, reactor: &Reactor, token: Token) -> sys::Result<()> {
@@ -68,6 +87,12 @@ impl Output {
 
     /// The process has ended: what a child of it prints from now on is not its output.
     pub fn process_ended(&mut self) {
+        if self.is_terminal {
+            // How much it holds cannot be asked, and what is on its way has not been announced: both are found by reading.
+            self.left = Some(HELD_BYTES_MAX);
+            self.readable = true;
+            return;
+        }
         self.left = Some(self.pipe.as_ref().map_or(0, |pipe| sys::bytes_waiting(pipe).unwrap_or(0)));
     }
 
@@ -78,6 +103,11 @@ impl Output {
 
     pub fn is_open(&self) -> bool {
         self.pipe.is_some()
+    }
+
+    /// Somebody may print to it still, and shall not notice that nobody reads. From a terminal whose process has ended he shall.
+    pub fn outlives_its_process(&self) -> bool {
+        self.is_open() && !self.is_terminal
     }
 
     /// Moves at most one frame. True if there may be more to move.
@@ -104,7 +134,10 @@ impl Output {
         let mut asked = 0;
         let result = session.send_from(id, self.left.unwrap_or(DATA_BYTES_MAX), |buffer, limit| {
             asked = limit;
-            sys::read_onto(pipe, buffer, limit)
+            match self.is_terminal {
+                true => terminal::read_onto(pipe, buffer, limit),
+                false => sys::read_onto(pipe, buffer, limit),
+            }
         });
         if let (Ok(count), Some(left)) = (result, &mut self.left) {
             *left -= count;
@@ -121,7 +154,10 @@ impl Output {
     fn discard(&mut self, scratch: &mut Vec<u8>) -> bool {
         match &self.pipe {
             Some(pipe) if self.readable => {
-                let result = sys::read_onto(pipe, scratch, DISCARD_BYTES);
+                let result = match self.is_terminal {
+                    true => terminal::read_onto(pipe, scratch, DISCARD_BYTES),
+                    false => sys::read_onto(pipe, scratch, DISCARD_BYTES),
+                };
                 self.learn(result, DISCARD_BYTES);
                 true
             }
@@ -132,6 +168,11 @@ impl Output {
     /// What a read says about the next one.
     fn learn(&mut self, result: sys::Result<usize>, asked: usize) {
         match result {
+            Ok(count) if self.is_terminal && count == asked => {}
+            _ if self.is_terminal => {
+                self.readable = false;
+                self.left = self.left.map(|_| 0);
+            }
             Ok(0) => self.pipe = None,
             // Less than asked for was all there was, and the next byte announces itself; except an end that was announced before.
             Ok(count) => self.readable = count == asked || self.hung_up,

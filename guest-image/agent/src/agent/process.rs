@@ -4,10 +4,11 @@ use super::flow::Progress;
 use super::input::Input;
 use super::output::Output;
 use super::port::Port;
-use crate::message::Exited;
-use crate::reactor::{Reactor, Token};
+use crate::message::{Exited, TerminalSize};
+use crate::reactor::{Reactor, Readiness, Token};
 use crate::sys::{self, Ended, SIGKILL, SIGTERM};
 use crate::tenant::launch::Launched;
+use crate::tenant::stdio::Ends;
 use crate::tenant::Tenant;
 use crate::yamux::Session;
 use std::os::unix::io::OwnedFd;
@@ -36,7 +37,8 @@ pub struct Process {
     abandoned: bool,
     pub stdin: Input,
     pub stdout: Output,
-    pub stderr: Output,
+    /// A terminal has none of its own.
+    pub stderr: Option<Output>,
     started_at: Instant,
     /// The tenant's out-of-memory kills before it started.
     memory_kills_before: u64,
@@ -44,6 +46,10 @@ pub struct Process {
 
 impl Process {
     pub fn new(id: u32, launched: Launched, tenant: &Tenant) -> Process {
+        let (stdin, stdout, stderr) = match launched.ends {
+            Ends::Pipes { stdin, stdout, stderr } => (Input::new(stdin), Output::new(stdout), Some(Output::new(stderr))),
+            Ends::Terminal { master, typing } => (Input::of_terminal(typing), Output::of_terminal(master), None),
+        };
         Process {
             id,
             pid: launched.process.pid,
@@ -51,18 +57,44 @@ impl Process {
             life: Life::Running,
             abandoned: false,
             started_at: Instant::now(),
-            stdin: Input::new(launched.stdin),
-            stdout: Output::new(launched.stdout),
-            stderr: Output::new(launched.stderr),
+            stdin,
+            stdout,
+            stderr,
             memory_kills_before: tenant.enclosure.as_ref().map_or(0, |walls| walls.cgroup.known_kills()),
         }
     }
 
     pub fn watch(&self, reactor: &Reactor) -> sys::Result<()> {
         reactor.watch(&self.pidfd, Token::Exit(self.id))?;
-        self.stdin.pipe().map_or(Ok(()), |pipe| reactor.watch(pipe, Token::Stdin(self.id)))?;
         self.stdout.watch(reactor, Token::Stdout(self.id))?;
-        self.stderr.watch(reactor, Token::Stderr(self.id))
+        match &self.stderr {
+            // Watched once, both ways.
+            None => Ok(()),
+            Some(stderr) => {
+                self.stdin.pipe().map_or(Ok(()), |pipe| reactor.watch(pipe, Token::Stdin(self.id)))?;
+                stderr.watch(reactor, Token::Stderr(self.id))
+            }
+        }
+    }
+
+    pub fn note_output(&mut self, readiness: Readiness) {
+        self.stdout.note(readiness);
+        if self.stderr.is_none() {
+            self.stdin.note(readiness);
+        }
+    }
+
+    pub fn note_errors(&mut self, readiness: Readiness) {
+        if let Some(stderr) = &mut self.stderr {
+            stderr.note(readiness);
+        }
+    }
+
+    /// Without a terminal, there is nothing that has a size.
+    pub fn resize(&self, size: TerminalSize) {
+        if let Some(master) = self.stdout.terminal() {
+            let _ = sys::set_window_size(master, size.columns, size.rows);
+        }
     }
 
     /// Until when it may turn out to be one that ends at once.
@@ -92,13 +124,17 @@ impl Process {
     }
 
     pub fn kill_if_due(&mut self) {
-        if self.deadline().map_or(false, |at| at <= Instant::now()) {
+        if self.kill_at().map_or(false, |at| at <= Instant::now()) {
             self.kill();
             self.life = Life::Terminating { kill_at: None };
         }
     }
 
     pub fn deadline(&self) -> Option<Instant> {
+        self.kill_at().into_iter().chain(self.stdin.deadline()).min()
+    }
+
+    fn kill_at(&self) -> Option<Instant> {
         match self.life {
             Life::Terminating { kill_at } => kill_at,
             Life::Running | Life::Ended(_) => None,
@@ -113,8 +149,7 @@ impl Process {
         }
         self.abandoned = true;
         self.stdin.close();
-        self.stdout.drop_awaited_reader();
-        self.stderr.drop_awaited_reader();
+        self.outputs().for_each(Output::drop_awaited_reader);
     }
 
     /// Its session is forgotten: it goes on, under another number, with nobody who writes to it, reads it or asks how it ends.
@@ -122,8 +157,7 @@ impl Process {
         self.id = id;
         self.abandoned = true;
         self.stdin.close();
-        self.stdout.drop_reader();
-        self.stderr.drop_reader();
+        self.outputs().for_each(Output::drop_reader);
     }
 
     /// It has neither ended nor been killed.
@@ -131,7 +165,17 @@ impl Process {
         matches!(self.life, Life::Running | Life::Terminating { kill_at: Some(_) })
     }
 
+    fn outputs(&mut self) -> impl Iterator<Item = &mut Output> {
+        std::iter::once(&mut self.stdout).chain(&mut self.stderr)
+    }
+
+    /// The group, and on a terminal the one in the foreground too: a shell puts what it runs into groups of their own. Those in the background
+    /// live on without a terminal, if they ignore SIGHUP or their shell does not send it: what is started to outlive its terminal, as with
+    /// nohup, is not hunted down.
     fn kill(&self) {
+        if let Some(group) = self.stdout.terminal().and_then(sys::foreground_group) {
+            let _ = sys::kill_group(group, SIGKILL);
+        }
         // Fails when nobody of the group is left, which is what was wanted.
         let _ = sys::kill_group(self.pid, SIGKILL);
     }
@@ -145,8 +189,7 @@ impl Process {
             self.kill();
         }
         self.stdin.close();
-        self.stdout.process_ended();
-        self.stderr.process_ended();
+        self.outputs().for_each(Output::process_ended);
         let oom_killed = ended == Ended::Signal(SIGKILL)
             && tenant.enclosure.as_ref().map_or(0, |walls| walls.cgroup.out_of_memory_kills()) > self.memory_kills_before;
         self.life = Life::Ended(match ended {
@@ -160,7 +203,7 @@ impl Process {
     pub(super) fn transfer(&mut self, session: &mut Session, port: &mut Port) -> Progress {
         let input = self.stdin.transfer(session);
         let stdout = self.stdout.transfer(session, port);
-        let stderr = self.stderr.transfer(session, port);
+        let stderr = self.stderr.as_mut().map_or(false, |stderr| stderr.transfer(session, port));
         match input || stdout || stderr {
             true => Progress::Moved,
             false => Progress::Idle,
@@ -169,7 +212,7 @@ impl Process {
 
     /// It has ended, and what it printed is on its way.
     pub fn is_over(&self) -> bool {
-        matches!(self.life, Life::Ended(_)) && self.stdout.is_handed_over() && self.stderr.is_handed_over()
+        matches!(self.life, Life::Ended(_)) && self.stdout.is_handed_over() && self.stderr.as_ref().map_or(true, Output::is_handed_over)
     }
 
     /// Tells the host how it ended. Returns what is left: its body, to be buried once the host has been told, and the pipes that somebody
@@ -179,6 +222,6 @@ impl Process {
             session.send(self.id, &exited.encode());
             session.finish(self.id);
         }
-        (self.pidfd, [self.stdout, self.stderr].into_iter().filter(Output::is_open))
+        (self.pidfd, std::iter::once(self.stdout).chain(self.stderr).filter(Output::outlives_its_process))
     }
 }

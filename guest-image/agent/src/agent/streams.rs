@@ -1,6 +1,7 @@
 //! What each stream is for, and what to do with what arrives on it.
 
 use super::files::FileWriting;
+use super::output::Output;
 use super::process::Process;
 use super::{identity, Agent, Ending};
 use crate::errno;
@@ -131,7 +132,7 @@ impl Agent {
             }
             Some(Role::Stderr { process }) => {
                 if let Some(process) = self.processes.get_mut(&process) {
-                    process.stderr.drop_reader();
+                    process.stderr.iter_mut().for_each(Output::drop_reader);
                 }
             }
             Some(Role::Flow) => drop(self.flows.remove(&id)),
@@ -205,7 +206,7 @@ impl Agent {
                 process.stdin.attach(id);
                 return Role::Stdio { process: number };
             }
-            if channel == Channel::Stderr && process.stderr.attach(id) {
+            if channel == Channel::Stderr && process.stderr.as_mut().map_or(false, |stderr| stderr.attach(id)) {
                 return Role::Stderr { process: number };
             }
         }
@@ -226,7 +227,7 @@ impl Agent {
                 self.session.send(id, &message::signalled(delivered));
             }
             ProcessRequest::Terminate { grace_ms } => process.terminate(Duration::from_millis(grace_ms)),
-            ProcessRequest::Resize(_) => {}
+            ProcessRequest::Resize(size) => process.resize(size),
             ProcessRequest::Unknown => self.session.send(id, &unknown(message.kind).encode()),
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! The tenant's view of the machine: its own processes, its own mounts and a handful of devices, held open by an init of its own.
 
-use super::mounts::{mount, TENANT_ROOT};
+use super::mounts::{mount, CGROUPS, TENANT_ROOT};
 use crate::sys::{self, MS_MOVE, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_PRIVATE, MS_RDONLY, MS_REC};
 use std::env::set_current_dir;
 use std::fs::{self, File, Permissions};
@@ -53,7 +53,7 @@ fn be_init(mut outcome: File) -> ! {
 }
 
 fn enter_view() -> Result<(), String> {
-    sys::unshare(sys::CLONE_NEWNS | sys::CLONE_NEWIPC).map_err(|error| format!("namespaces: {}", error))?;
+    unshare_from_agent().map_err(|error| format!("namespaces: {}", error))?;
     let moved = |what: &str, error: &dyn std::fmt::Display| format!("{}: {}", what, error);
     sys::mount("", "/", "", MS_REC | MS_PRIVATE, "").map_err(|error| moved("private mounts", &error))?;
     // A tenant that is root can lift its root off the initramfs: there shall be nothing below. The overlay holds its layers itself.
@@ -73,6 +73,15 @@ fn enter_view() -> Result<(), String> {
         fs::set_permissions("/tmp", Permissions::from_mode(0o1777)).map_err(|error| moved("/tmp", &error))?;
     }
     Ok(())
+}
+
+/// The tenant's cgroup is the top of all that its view of cgroups has, and its limits are not the tenant's to lift (see `nsdelegate`). The top
+/// is where its maker is at that moment; the init itself lives outside, where no limit of the tenant's reaches it.
+fn unshare_from_agent() -> sys::Result<()> {
+    let outside = fs::OpenOptions::new().write(true).open(format!("{}/cgroup.procs", CGROUPS))?;
+    fs::write(format!("{}/tenant/cgroup.procs", CGROUPS), "0")?;
+    sys::unshare(sys::CLONE_NEWNS | sys::CLONE_NEWIPC | sys::CLONE_NEWCGROUP)?;
+    sys::write(&outside, b"0").map(drop)
 }
 
 /// Made one by one: a devtmpfs would show even the root disk and the agent's port.

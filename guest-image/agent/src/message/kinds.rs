@@ -363,6 +363,26 @@ impl Exited {
     }
 }
 
+/// What a tenant has used of the machine, and may.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Measured {
+    pub cpu_us: u64,
+    pub memory_bytes: u64,
+    pub memory_max_bytes: u64,
+    pub disk_bytes: u64,
+    pub disk_max_bytes: u64,
+    pub processes: u64,
+    pub oom_kills: u64,
+}
+
+impl Measured {
+    pub fn encode(&self) -> Vec<u8> {
+        let encoder = Encoder::new(MEASURED).number(1, self.cpu_us).number(2, self.memory_bytes).number(3, self.memory_max_bytes);
+        let encoder = encoder.number(4, self.disk_bytes).number(5, self.disk_max_bytes);
+        encoder.number(6, self.processes).number(7, self.oom_kills).finish()
+    }
+}
+
 /// A request that could not be met, and why, in words for the host's user.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Failed {

@@ -1,8 +1,8 @@
 //! The tenant's control group: what its processes may take together, so that the agent always has enough left.
 
 use std::cell::Cell;
-use std::fs::{self, File};
-use std::io;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::os::unix::io::{AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
@@ -12,6 +12,7 @@ use std::path::Path;
 pub const RESERVE_BYTES: u64 = 16 << 20;
 
 pub struct Cgroup {
+    path: String,
     directory: OwnedFd,
     /// Announces by EPOLLPRI that something in it has changed.
     pub events: File,
@@ -32,11 +33,28 @@ impl Cgroup {
         // Absent from a kernel without swap.
         let _ = write("tenant/memory.swap.max", "0");
         let open = |path: &str| File::open(format!("{}/{}", root, path)).map_err(|error| named(path, error));
-        Ok(Cgroup { directory: open("tenant")?.into(), events: open("tenant/memory.events")?, known_kills: Cell::new(0) })
+        let path = format!("{}/tenant", root);
+        Ok(Cgroup { path, directory: open("tenant")?.into(), events: open("tenant/memory.events")?, known_kills: Cell::new(0) })
     }
 
     pub fn descriptor(&self) -> RawFd {
         self.directory.as_raw_fd()
+    }
+
+    /// What one of its files says.
+    pub fn read(&self, file: &str) -> io::Result<String> {
+        fs::read_to_string(format!("{}/{}", self.path, file)).map(|text| text.trim_end().to_string())
+    }
+
+    /// What one of its files says that has a single number, or of a file of several the one behind `name`.
+    pub fn number(&self, file: &str, name: Option<&str>) -> io::Result<u64> {
+        let text = self.read(file)?;
+        let number = name.map_or_else(|| text.parse().ok(), |name| value_of(name, &text));
+        number.ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
+    pub fn write(&self, file: &str, value: &str) -> io::Result<()> {
+        OpenOptions::new().write(true).open(format!("{}/{}", self.path, file))?.write_all(value.as_bytes())
     }
 
     /// Processes of the tenant that ran out of memory and were killed for it, since boot.

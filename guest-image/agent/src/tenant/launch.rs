@@ -1,28 +1,31 @@
 //! From a `Start` to a running program: everything that can be decided before the child exists.
 
 use super::search::{candidates, complete_environment, from_home, home, value_of};
+use super::stdio::{Ends, Stdio};
 use super::users::User;
 use super::{Tenant, AGENT_NICENESS};
 use crate::errno::{self, Errno};
 use crate::message::{Failed, Start};
 use crate::sys::{self, Credentials, Plan, Policy, Spawned, Step};
 use std::ffi::CString;
-use std::fs::File;
-use std::os::unix::io::{AsRawFd, OwnedFd};
+use std::os::unix::io::AsRawFd;
 
 pub struct Launched {
     pub process: Spawned,
-    /// Our ends of its pipes. Without stdin the process reads `/dev/null`.
-    pub stdin: Option<OwnedFd>,
-    pub stdout: OwnedFd,
-    pub stderr: OwnedFd,
+    pub ends: Ends,
 }
+
+/// What a terminal is taken for by a program that asks: every terminal of today understands what this one does.
+const TERM: &str = "xterm-256color";
 
 impl Tenant {
     pub fn launch(&self, start: &Start<'_>) -> Result<Launched, Failed> {
         let program = *start.arguments.first().ok_or_else(|| Failed::new(errno::EINVAL, "exec", "no program was named"))?;
         let user = self.user(start.user)?;
-        let environment = complete_environment(&start.environment, &user);
+        let mut environment = complete_environment(&start.environment, &user);
+        if start.terminal.is_some() && value_of(&environment, "TERM").is_none() {
+            environment.push(format!("TERM={}", TERM));
+        }
         let path = value_of(&environment, "PATH").unwrap_or("");
         let directories = match start.cwd {
             "" => vec![home(&user).to_string(), "/".to_string()],
@@ -30,27 +33,21 @@ impl Tenant {
         };
         let strings = |list: &[String]| list.iter().map(c_string).collect::<Result<Vec<_>, _>>();
 
-        let pipe = || self.pipe_of(&user);
-        let (stdin_theirs, stdin) = match start.stdin {
-            true => pipe().map(|(reader, writer)| (reader, Some(writer)))?,
-            false => (File::open("/dev/null").map_err(|error| Failed::because(error.into(), "spawn", "/dev/null"))?.into(), None),
+        let stdio = match start.terminal {
+            Some(size) => Stdio::terminal(self, size, &user)?,
+            None => Stdio::pipes(self, start.stdin, &user)?,
         };
-        let (stdout, stdout_theirs) = pipe()?;
-        let (stderr, stderr_theirs) = pipe()?;
-        for ours in stdin.iter().chain([&stdout, &stderr]) {
-            sys::set_nonblocking(ours).map_err(|error| Failed::because(error, "spawn", "a pipe"))?;
-        }
-
         let plan = Plan {
             programs: &strings(&candidates(program, path))?,
             arguments: &start.arguments.iter().map(|&text| c_string(text)).collect::<Result<Vec<_>, _>>()?,
             environment: &strings(&environment)?,
             directories: &directories.into_iter().map(c_string).collect::<Result<Vec<_>, _>>()?,
-            stdio: [stdin_theirs.as_raw_fd(), stdout_theirs.as_raw_fd(), stderr_theirs.as_raw_fd()],
+            stdio: stdio.theirs(),
+            terminal: start.terminal.is_some(),
             ..self.walls(&user)
         };
         let process = self.spawn(&plan).map_err(|(step, error)| explain(step, error, start, path))?;
-        Ok(Launched { process, stdin, stdout, stderr })
+        Ok(Launched { process, ends: stdio.ours })
     }
 
     /// The part of a plan that keeps a program inside, as that user.
@@ -84,16 +81,6 @@ impl Tenant {
             let _ = sys::set_scheduling(process.pid, Policy::Ordinary, 0);
         }
         Ok(process)
-    }
-
-    /// A pipe belongs to the user, who may want to open it again as `/dev/stdout`.
-    fn pipe_of(&self, user: &User) -> Result<(OwnedFd, OwnedFd), Failed> {
-        let failed = |error| Failed::because(error, "spawn", "a pipe");
-        let (reader, writer) = sys::pipe().map_err(failed)?;
-        if self.enclosure.is_some() && user.uid != 0 {
-            sys::change_owner(&writer, user.uid, user.gid).map_err(failed)?;
-        }
-        Ok((reader, writer))
     }
 }
 

@@ -6,13 +6,17 @@ pub mod cgroup;
 pub mod files;
 pub mod hooks;
 pub mod launch;
+pub mod limits;
 pub mod search;
+pub mod stdio;
+mod terminal;
 pub mod users;
 
 use crate::boot::tenant_init::TenantView;
 use crate::sys::Policy;
 use accounts::Accounts;
 use cgroup::Cgroup;
+use limits::Bounds;
 use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::Read;
@@ -36,6 +40,8 @@ pub struct Tenant {
 pub struct Enclosure {
     pub init: OwnedFd,
     pub cgroup: Cgroup,
+    /// What the tenant could have at most when the machine was booted.
+    at_boot: Bounds,
 }
 
 impl Tenant {
@@ -43,8 +49,9 @@ impl Tenant {
         Tenant { root, enclosure, accounts: RefCell::new(None), policy: Cell::new(Policy::Ordinary) }
     }
 
-    pub fn enclosed(view: TenantView, cgroup: Cgroup) -> Tenant {
-        Tenant::new(view.root, Some(Enclosure { init: view.init, cgroup }))
+    pub fn enclosed(view: TenantView, cgroup: Cgroup) -> Result<Tenant, String> {
+        let at_boot = Bounds::now(&cgroup).map_err(|error| format!("limits: {}", error))?;
+        Ok(Tenant::new(view.root, Some(Enclosure { init: view.init, cgroup, at_boot })))
     }
 
     /// Where the kernel finds, from where a program is started, what is at `path` in the tenant's root.

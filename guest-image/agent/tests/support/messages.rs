@@ -27,6 +27,16 @@ pub fn start(arguments: &[&str], cwd: &str, user: &str, stdin: bool) -> Vec<u8> 
     encoder.text(2, "GREETING=hello you").text(3, cwd).text(4, user).number(5, stdin.into()).finish()
 }
 
+pub fn start_on_terminal(arguments: &[&str], columns: u64, rows: u64) -> Vec<u8> {
+    let encoder = arguments.iter().fold(Encoder::new(message::START), |encoder, argument| encoder.text(1, argument));
+    let encoder = encoder.text(2, "PS1=$ ").text(2, "GREETING=hello you").text(3, "/").text(4, "root").number(5, 1);
+    encoder.number(6, columns).number(7, rows).finish()
+}
+
+pub fn resize(columns: u64, rows: u64) -> Vec<u8> {
+    Encoder::new(message::RESIZE).number(1, columns).number(2, rows).finish()
+}
+
 pub fn attach(process: u32, channel: u64) -> Vec<u8> {
     Encoder::new(message::ATTACH).number(1, process.into()).number(2, channel).finish()
 }
@@ -45,4 +55,20 @@ pub fn quiesce() -> Vec<u8> {
 
 pub fn write_file(path: &str, mode: u64) -> Vec<u8> {
     Encoder::new(message::WRITE_FILE).text(1, path).number(2, mode).text(3, "root").number(4, 0).finish()
+}
+
+pub fn connect(port: u16) -> Vec<u8> {
+    Encoder::new(message::CONNECT).number(1, port.into()).finish()
+}
+
+pub fn await_port(port: u16) -> Vec<u8> {
+    Encoder::new(message::AWAIT_PORT).number(1, port.into()).finish()
+}
+
+pub fn measure() -> Vec<u8> {
+    Encoder::new(message::MEASURE).finish()
+}
+
+pub fn limit(processes: u64) -> Vec<u8> {
+    Encoder::new(message::LIMIT).number(3, processes).finish()
 }

@@ -1,10 +1,12 @@
 //! A host in a few lines: the agent in a thread, a socket pair for the pipe, and blocking calls that wait for what a test expects.
 
 // No test file uses all of it.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
+mod files;
 mod messages;
 
+pub use files::*;
 pub use messages::*;
 
 use std::collections::BTreeMap;

@@ -4,7 +4,7 @@ use super::outgoing::{Outgoing, Produced, Source, STEPS_PER_TURN};
 use crate::errno::{self, Errno};
 use crate::message::Failed;
 use crate::sys::{self, O_DIRECTORY, O_RDONLY, S_IFDIR};
-use crate::tenant::files::{self, Found, Owners, Walk};
+use crate::tenant::files::{self, Displaced, Found, Owners, Walk};
 use crate::tenant::Tenant;
 
 pub struct Listing {
@@ -24,7 +24,7 @@ impl Listing {
 
     /// False when there is nothing more.
     fn step(&mut self, outgoing: &mut Outgoing) -> sys::Result<bool> {
-        match self.walk.next() {
+        match self.walk.next_entry() {
             Ok(Some(found)) => self.tell(&found, outgoing)?,
             Err(error) if self.walk.depth() == 0 => return Err(error),
             // One that can be read no further has nothing more in it.
@@ -34,6 +34,9 @@ impl Listing {
     }
 
     fn tell(&mut self, found: &Found, outgoing: &mut Outgoing) -> sys::Result<()> {
+        if Displaced::by(found.name.to_bytes()).is_some() {
+            return Ok(());
+        }
         let described = match self.walk.directory().map(|directory| files::describe_at(directory, &found.name)) {
             Some(Ok(described)) => described,
             // It was there a moment ago.
@@ -42,10 +45,9 @@ impl Listing {
         let below = self.walk.path_to(&found.name);
         outgoing.push(&described.encode(&format!("{}/{}", self.path, String::from_utf8_lossy(&below)), &self.owners));
         if described.about.kind == S_IFDIR && self.depth > self.walk.depth() as u64 + 1 {
-            match self.walk.enter(&found.name) {
-                // A list that leaves something out without a word would be wrong.
-                Err(error @ (errno::ENAMETOOLONG | errno::EMFILE | errno::ENFILE | errno::ENOMEM)) => return Err(error),
-                Ok(()) | Err(_) => {}
+            // One that cannot be read has nothing in it; but a list that leaves something out for want of room would be wrong.
+            if let Err(error @ (errno::ENAMETOOLONG | errno::EMFILE | errno::ENFILE | errno::ENOMEM)) = self.walk.enter(&found.name) {
+                return Err(error);
             }
         }
         Ok(())

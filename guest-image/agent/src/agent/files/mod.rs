@@ -5,6 +5,7 @@ mod outgoing;
 mod read;
 mod read_tree;
 mod remove;
+mod watch;
 mod write;
 mod write_tree;
 
@@ -14,7 +15,8 @@ use super::flow::Flow;
 use super::streams::Role;
 use super::Agent;
 use crate::errno::Errno;
-use crate::message::{self, unknown, Failed, Opening, Place, WriteFile};
+use crate::message::{self, unknown, Failed, Opening, Place, WriteFile, READ_FILE};
+use crate::reactor::Token;
 use crate::sys::{O_NOFOLLOW, O_PATH};
 use crate::tenant::files::{self, Owners, Removal, TreeWriter};
 use crate::tenant::search::from_home;
@@ -25,6 +27,7 @@ use read::Reading;
 use read_tree::TreeReading;
 use remove::Removing;
 use std::rc::Rc;
+use watch::Watching;
 use write_tree::TreeWriting;
 
 impl Agent {
@@ -73,7 +76,13 @@ impl Agent {
                 let writer = TreeWriter::new(&self.tenant, user, path, id);
                 Ok(self.flow(id, TreeWriting::new(writer)))
             }
-            _ => Err(unknown(message::WATCH)),
+            Opening::Watch { place, recursive } => {
+                let (_, path) = self.whose(place)?;
+                let watching = Watching::new(&self.tenant, path.clone(), *recursive);
+                let watched = watching.and_then(|watching| self.reactor.watch(watching.inotify(), Token::Flow(id)).map(|()| watching));
+                Ok(self.flow(id, Telling::new(watched.map_err(cannot("watch", "watch", &path))?)))
+            }
+            _ => Err(unknown(READ_FILE)),
         }
     }
 

@@ -4,7 +4,7 @@ use super::outgoing::{Outgoing, Produced, Source, STEPS_PER_TURN};
 use crate::errno::{self, Errno};
 use crate::message::Failed;
 use crate::sys::{self, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY, S_IFDIR, S_IFREG};
-use crate::tenant::files::{self, Described, Found, Owners, Walk};
+use crate::tenant::files::{self, Described, Displaced, Found, Owners, Walk};
 use crate::tenant::Tenant;
 use std::ffi::CStr;
 use std::fs::File;
@@ -53,7 +53,7 @@ impl TreeReading {
                 Some(walk) => walk,
                 None => return Ok(false),
             };
-            match walk.next()? {
+            match walk.next_entry()? {
                 Some(found) => self.tell(&found, outgoing)?,
                 None if walk.leave().is_none() => self.walk = None,
                 None => {}
@@ -73,6 +73,9 @@ impl TreeReading {
     }
 
     fn tell(&mut self, found: &Found, outgoing: &mut Outgoing) -> sys::Result<()> {
+        if Displaced::by(found.name.to_bytes()).is_some() {
+            return Ok(());
+        }
         let walk = self.walk.as_mut().ok_or(errno::ENOENT)?;
         let directory = walk.directory().ok_or(errno::ENOENT)?;
         let described = match files::describe_at(directory, &found.name) {

@@ -1,12 +1,14 @@
 //! A tree on its way from the host: nodes, and behind each file its bytes.
 
-use super::outgoing::STEPS_PER_TURN;
 use crate::agent::flow::{Flow, Progress};
 use crate::agent::port::Port;
 use crate::errno;
 use crate::message::{self, Assembler, Facts, Failed, Message};
 use crate::tenant::files::TreeWriter;
 use crate::yamux::{Session, Violation, DATA_BYTES_MAX};
+
+/// Nodes, and pieces of files, in one turn: making a file takes several times as long as looking at one.
+const STEPS_PER_TURN: usize = 16;
 
 pub struct TreeWriting {
     writer: TreeWriter,

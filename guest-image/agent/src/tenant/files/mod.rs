@@ -11,7 +11,7 @@ mod place;
 mod remove;
 mod tree;
 mod walk;
-// mod watches;
+mod watches;
 
 pub use append::Appended;
 pub use entry::{describe, describe_at, Described, Owners};
@@ -21,4 +21,4 @@ pub use place::{as_text, open, open_directory, open_regular, read_on, rename, sp
 pub use remove::Removal;
 pub use tree::TreeWriter;
 pub use walk::{Found, Walk};
-// pub use watches::{Added, Watches};
+pub use watches::{Added, Place as WatchedPlace, Watches};

@@ -22,7 +22,8 @@ pub struct NewFile {
     spot: Spot,
     temporary: CString,
     path: String,
-    file: File,
+    /// Closed before it is in its place: to who watches, that would be one more write.
+    file: Option<File>,
     mode: u32,
     modified_ns: Option<u64>,
     size_bytes: u64,
@@ -98,18 +99,19 @@ impl NewFile {
         let temporary = temporary(label, about.is_some())?;
         let _ = sys::unlink(&spot.directory, &temporary);
         let file = File::from(sys::open_in_root(&spot.directory, &temporary, O_WRONLY | O_CREAT | O_EXCL, 0o600)?);
-        let (root, path) = (Rc::clone(tenant), path.to_string());
+        let (root, path, file) = (Rc::clone(tenant), path.to_string(), Some(file));
         let (modified_ns, size_bytes, parents_made) = (None, 0, Vec::new());
         Ok(NewFile { root, spot, temporary, path, file, mode, modified_ns, size_bytes, parents_made, committed: false })
     }
 
     fn owned_by(self, user: &User) -> std::result::Result<NewFile, Failed> {
-        own(&self.root, &self.file, user).map_err(|error| self.failed(error, "owner"))?;
-        Ok(self)
+        let owned = self.file.as_ref().map_or(Ok(()), |file| own(&self.root, file, user));
+        owned.map_err(|error| self.failed(error, "owner")).map(|()| self)
     }
 
     pub fn write(&mut self, bytes: &[u8]) -> std::result::Result<(), Failed> {
-        self.file.write_all(bytes).map_err(|error| self.failed(error.into(), "write"))?;
+        let written = self.file.as_ref().map_or(Ok(()), |mut file| file.write_all(bytes));
+        written.map_err(|error| self.failed(error.into(), "write"))?;
         self.size_bytes += bytes.len() as u64;
         Ok(())
     }
@@ -117,10 +119,11 @@ impl NewFile {
     /// Puts the file into its place. Returns its size. The mode comes last: being given away and being written to both take
     /// the set-user-id bit from a file.
     pub fn commit(mut self) -> std::result::Result<u64, Failed> {
-        if let Some(modified_ns) = self.modified_ns {
-            sys::set_modified(&self.file, modified_ns).map_err(|error| self.failed(error, "time"))?;
+        if let Some(file) = self.file.take() {
+            let dated = self.modified_ns.map_or(Ok(()), |modified_ns| sys::set_modified(&file, modified_ns));
+            dated.map_err(|error| self.failed(error, "time"))?;
+            file.set_permissions(Permissions::from_mode(self.mode & 0o7777)).map_err(|error| self.failed(error.into(), "owner"))?;
         }
-        self.file.set_permissions(Permissions::from_mode(self.mode & 0o7777)).map_err(|error| self.failed(error.into(), "owner"))?;
         let Spot { directory, name } = &self.spot;
         sys::rename(directory, &self.temporary, directory, name).map_err(|error| self.failed(error, "rename"))?;
         self.committed = true;
@@ -148,7 +151,7 @@ pub fn cannot_write(error: Errno, step: &'static str, path: &str) -> Failed {
 const NEW: &str = ".warmcell-new-";
 const OVER: &str = ".warmcell-over-";
 
-/// What a temporary name says of what will be in its place, to whoever watches the directory.
+/// What a temporary name says of what will be in its place, to whoever watches the directory. Until then it is not there: no list has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Displaced {
     Nothing,

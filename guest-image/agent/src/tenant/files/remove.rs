@@ -34,7 +34,7 @@ impl Removal {
 
     /// True when nothing is left.
     pub fn step(&mut self) -> Result<bool> {
-        if let Some(found) = self.walk.next()? {
+        if let Some(found) = self.walk.next_entry()? {
             let is_directory = self.walk.is_directory(&found);
             self.take_away(&found.name, is_directory)?;
             return Ok(false);

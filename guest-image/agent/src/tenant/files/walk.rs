@@ -55,7 +55,7 @@ impl Walk {
     }
 
     /// The next entry of the current directory. One that was removed meanwhile has no more.
-    pub fn next(&mut self) -> Result<Option<Found>> {
+    pub fn next_entry(&mut self) -> Result<Option<Found>> {
         let level = match self.levels.last_mut() {
             Some(level) => level,
             None => return Ok(None),
