@@ -15,21 +15,19 @@ export function filesApi(workspaces) {
   const files = (context) => context.get('workspace').sandbox.files
   const path = (context) => context.req.query('path') || '.'
 
+  const tooLarge = (context) => context.json({ error: `Larger than ${fileBytesMax / 1024 / 1024} MiB.` }, 413)
+
   api.get('/', async (context) => {
     const entries = await files(context).list(path(context))
     return context.json(entries.map(({ name, type, size }) => ({ name, type, size })))
   })
 
   api.get('/content', async (context) => {
-    const { size, type } = await files(context).stat(path(context))
-    if (type !== 'file') return context.json({ error: `This is a ${type}.` }, 409)
-    if (size > fileBytesMax) return context.json({ error: `Larger than ${fileBytesMax / 1024 / 1024} MiB.` }, 413)
-    // It goes from the guest to the browser at the browser's pace, and lies nowhere on this machine.
-    const content = await files(context).read(path(context), { format: 'stream' })
+    const content = await upTo(fileBytesMax, await files(context).read(path(context), { format: 'stream' }))
+    if (content === undefined) return tooLarge(context)
     return context.body(content, 200, { 'content-type': 'application/octet-stream' })
   })
 
-  const tooLarge = (context) => context.json({ error: `Larger than ${fileBytesMax / 1024 / 1024} MiB.` }, 413)
   api.put('/content', bodyLimit({ maxSize: fileBytesMax, onError: tooLarge }), async (context) => {
     await files(context).write(path(context), new Uint8Array(await context.req.arrayBuffer()))
     return context.body(null, 204)
@@ -53,4 +51,16 @@ export function filesApi(workspaces) {
   })
 
   return api
+}
+
+/** All of a stream, or undefined where that is more: what a file's size was a moment ago is the guest's word for it. */
+async function upTo(bytesMax, stream) {
+  const chunks = []
+  let bytes = 0
+  for await (const chunk of stream) {
+    bytes += chunk.length
+    if (bytes > bytesMax) return undefined
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
 }

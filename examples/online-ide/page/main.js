@@ -13,6 +13,8 @@ import { Terminals } from './terminals.js'
 import { Tree } from './tree.js'
 
 const retryMs = 1_500
+/** The sandbox that the panes show. */
+let shown
 
 const editor = new Editor({ onSaved: () => preview.refresh(), onFocus: (path) => tree.select(path) })
 const tree = new Tree({
@@ -52,7 +54,10 @@ async function begin() {
     if (error.status === undefined) return again('The server does not answer. Trying again …')
     return curtain(error.message, 'Try again', begin)
   }
-  listen(workspace)
+  // What is open here is of a microVM that has ended meanwhile.
+  if (shown !== undefined && shown !== workspace.sandbox.id) return location.reload()
+  shown = workspace.sandbox.id
+  listen()
   status.show(workspace.sandbox)
   preview.template = workspace.preview
   await tree.refresh()
