@@ -6,7 +6,7 @@ const browser = await chromium.launch({
   executablePath: process.env.WARMCELL_CHROMIUM || '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
 })
-const page = await browser.newPage({ colorScheme: 'dark', viewport: { width: 1360, height: 800 }, deviceScaleFactor: 1.5 })
+const page = await browser.newPage({ colorScheme: 'dark', viewport: { width: 1360, height: 800 }, deviceScaleFactor: 1.6 })
 await page.goto(process.argv[2])
 
 const prompt = page.locator('#terminals .holder:not([hidden]) .xterm-rows', { hasText: '$' })
