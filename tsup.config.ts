@@ -1,7 +1,13 @@
 import type { Options } from 'tsup'
 
 const options: Options = {
-  entry: { index: 'src/index.ts', testing: 'src/testing/index.ts', cli: 'src/cli/main.ts' },
+  entry: {
+    index: 'src/index.ts',
+    testing: 'src/testing/index.ts',
+    cli: 'src/cli/main.ts',
+    // Beside the chunk that starts it as a thread.
+    'emulator-worker': 'src/sandbox/pty/emulator-worker.js',
+  },
   format: 'esm',
   target: 'node20',
   platform: 'node',

@@ -16,6 +16,7 @@ export type ErrorCode =
   | 'COMMAND_EXIT'
   | 'SPAWN_FAILED'
   | 'FILE'
+  | 'CONNECT'
   | 'IMAGE'
   | 'UNSUPPORTED'
 
@@ -36,6 +37,7 @@ const retryableCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'TENANT_LIMIT',
   'TIMEOUT',
   'GUEST_UNREACHABLE',
+  'CONNECT',
 ])
 
 /**
@@ -89,6 +91,18 @@ export class FileError extends WarmcellError {
   constructor(path: string, errno: string, message: string, details: ErrorDetails = {}) {
     super('FILE', message, details)
     this.path = path
+    this.errno = errno
+  }
+}
+
+/** A connection to a port of the guest was refused, or broken off; `errno` is Linux's own word for why: `ECONNREFUSED`, `ECONNRESET`. */
+export class ConnectError extends WarmcellError {
+  readonly port: number
+  readonly errno: string
+
+  constructor(port: number, errno: string, message: string, details: ErrorDetails = {}) {
+    super('CONNECT', message, details)
+    this.port = port
     this.errno = errno
   }
 }

@@ -1,8 +1,16 @@
 /** The whole public surface of warmcell. */
 
 export type { CallOptions } from './common/deadline.ts'
-export { type DestroyReason, type ErrorCode, type ErrorDetails, FileError, SandboxGoneError, WarmcellError } from './errors.ts'
-export type { DoctorCheck, DoctorReport } from './host/index.ts'
+export {
+  ConnectError,
+  type DestroyReason,
+  type ErrorCode,
+  type ErrorDetails,
+  FileError,
+  SandboxGoneError,
+  WarmcellError,
+} from './errors.ts'
+export type { DoctorCheck, DoctorReport, MicrovmInfo } from './host/index.ts'
 export type { Isolation } from './hypervisor/index.ts'
 export {
   type CreateSandboxOptions,
@@ -39,8 +47,10 @@ export {
   type Processes,
   type ProcessInfo,
   type Pty,
+  type PtyExit,
   type PtyOptions,
   type Ptys,
+  type ReadFileOptions,
   type RemoveOptions,
   type Sandbox,
   type SandboxEvents,
@@ -66,4 +76,4 @@ export type {
   TemplateSpec,
   WarmTarget,
 } from './template/index.ts'
-export { createPool, createSandbox, doctor, openTemplates } from './wiring.ts'
+export { createPool, createSandbox, doctor, listMicrovms, openTemplates } from './wiring.ts'

@@ -8,13 +8,15 @@ import {
   defaultStateDirectory,
   examine,
   type HardwareVerdict,
+  type MicrovmInfo,
+  microvmsOf,
   prepareStateDirectory,
   probeDeadlineMs,
   probeHardware,
   remedy,
 } from './host/index.ts'
 import type { Hypervisor, Isolation } from './hypervisor/index.ts'
-import { findProgram, QemuHypervisor } from './hypervisor/qemu/index.ts'
+import { findProgram, QemuHypervisor, recogniseVm } from './hypervisor/qemu/index.ts'
 import { findGuestImage, type GuestImage } from './image/index.ts'
 import { bootMachine, parkMachine } from './machine/index.ts'
 import {
@@ -37,6 +39,7 @@ import {
   resolveTemplates,
   type TemplateCatalog,
   Templates,
+  templateNameAt,
 } from './template/index.ts'
 
 /** The share of the memory available now that a pool may use by default. */
@@ -165,6 +168,23 @@ export async function doctor(): Promise<DoctorReport> {
       return stateDirectory
     },
   })
+}
+
+/**
+ * The microVMs of this user on this host, whichever process made them: what a supervisor looks at from outside. A pool knows more of its own (`listSandboxes`, `stats`). What
+ * ends meanwhile is left out.
+ *
+ * @throws `UNSUPPORTED` on another system than Linux.
+ *
+ * @example
+ * ```ts
+ * await using sandbox = await createSandbox()
+ * for (const { id, state, memoryBytes, owner } of await listMicrovms())
+ *   console.log(id, id === sandbox.id, state, Math.round(memoryBytes / 2 ** 20), owner.pid === process.pid)
+ * ```
+ */
+export function listMicrovms(): Promise<MicrovmInfo[]> {
+  return microvmsOf(recogniseVm, templateNameAt)
 }
 
 async function assertHardware(hypervisor: Hypervisor, image: GuestImage, stateDirectory: string): Promise<void> {

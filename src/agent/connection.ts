@@ -6,7 +6,8 @@ import type { WarmcellError } from '../errors.ts'
 import { MuxSession } from '../mux/index.ts'
 import { Exchange } from './exchange.ts'
 import { handshakeFailure, refusal } from './failure.ts'
-import { GuestFiles } from './files.ts'
+import { GuestFiles } from './files/files.ts'
+import { GuestLimits } from './limits.ts'
 import type { HostMessage } from './messages.ts'
 import { GuestPorts } from './ports.ts'
 import type { GuestProcess, ProcessSpec } from './process.ts'
@@ -44,6 +45,7 @@ export class AgentConnection {
   readonly ended: Promise<WarmcellError | undefined>
   readonly files: GuestFiles
   readonly ports: GuestPorts
+  readonly limits: GuestLimits
   readonly #session: MuxSession
   readonly #exchange: Exchange
 
@@ -53,6 +55,7 @@ export class AgentConnection {
     this.#exchange = new Exchange(this.#session)
     this.files = new GuestFiles(this.#exchange)
     this.ports = new GuestPorts(this.#exchange)
+    this.limits = new GuestLimits(this.#exchange)
   }
 
   /**
@@ -73,8 +76,8 @@ export class AgentConnection {
   }
 
   /**
-   * Starts a process. While 80 run, further ones wait in line, first come first served. When the call ends early, by its signal or its
-   * time, the process is killed if it had started.
+   * Starts a process. While 80 run, or 32 at terminals, further ones of that kind wait in line, first come first served. When the call
+   * ends early, by its signal or its time, the process is killed if it had started.
    *
    * @throws SPAWN_FAILED, which says why and what to try; INVALID_ARGUMENT before anything is sent; GUEST_UNREACHABLE; PROTOCOL; TIMEOUT.
    */
@@ -82,7 +85,7 @@ export class AgentConnection {
     const start = encodeStart(spec)
     return withDeadline(`The start of '${spec.arguments[0]}' in the guest`, options, (signal) =>
       this.#exchange
-        .place('processes', signal, (release) => {
+        .place(spec.terminal === undefined ? 'processes' : 'terminals', signal, (release) => {
           const process = new RemoteProcess(this.#session, spec, start, release)
           signal.addEventListener('abort', () => process.abandon(), { once: true })
           return process

@@ -11,12 +11,19 @@ import { readMessage } from './reader.ts'
 export class Exchange {
   readonly session: MuxSession
   readonly #places = new Places()
+  #over = false
 
   constructor(session: MuxSession) {
     this.session = session
     void session.ended.then((error) => {
+      this.#over = true
       this.#places.close(error ?? new WarmcellError('GUEST_UNREACHABLE', 'The connection to the guest was closed on this side.'))
     })
+  }
+
+  /** Whether the session has ended: a stream that breaks while it has not was broken by the guest alone. */
+  get over(): boolean {
+    return this.#over
   }
 
   /** One message out, one message back, and the end of the stream, whatever happens. `what` names it in errors. */

@@ -1,15 +1,15 @@
 /** What a guest's `Failed` means to a caller, in words: pure. */
 
 import { foreignText } from '../common/text.ts'
-import { FileError, WarmcellError } from '../errors.ts'
+import { ConnectError, WarmcellError } from '../errors.ts'
 import type { GuestMessage } from './messages.ts'
 import type { ProcessSpec } from './process.ts'
 
 export type Failed = Extract<GuestMessage, { type: 'Failed' }>
 
 /** An errno's name is this long at most (the kernel's longest has 15 characters). */
-const errnoCharsMax = 16
-const stepCharsMax = 32
+export const errnoCharsMax = 16
+export const stepCharsMax = 32
 
 /** Why a program did not start, by step and errno; `*` is any other errno of the step. */
 const spawnReasons: Readonly<Record<string, (spec: ProcessSpec, command: string) => readonly [what: string, hint: string]>> = {
@@ -50,11 +50,38 @@ export function spawnFailure(spec: ProcessSpec, failed: Failed): WarmcellError {
   })
 }
 
-/** FILE, with the guest's errno. */
-export function fileFailure(path: string, failed: Failed): FileError {
+/** CONNECT, with the guest's errno. */
+export function connectFailure(port: number, failed: Failed): ConnectError {
   const errno = foreignText(failed.errno, errnoCharsMax)
-  const details = `${errno} at step '${foreignText(failed.step, stepCharsMax)}': ${foreignText(failed.message)}`
-  return new FileError(path, errno, `'${quote(path)}' was not written in the guest (${details}).`)
+  if (errno === 'ECONNREFUSED') {
+    return new ConnectError(port, errno, `Nothing listens on port ${port} of the guest (${errno}).`, {
+      hint: 'Wait for it with `ports.waitFor`.',
+    })
+  }
+  return new ConnectError(port, errno, `Port ${port} of the guest was not reached (${errno}: ${foreignText(failed.message)}).`)
+}
+
+/** A guest that cannot say what it uses: its kernel lacks the means. */
+export function measureFailure(failed: Failed): WarmcellError {
+  const details = `(${foreignText(failed.errno, errnoCharsMax)}: ${foreignText(failed.message)})`
+  return new WarmcellError('UNSUPPORTED', `The guest cannot say what it uses ${details}.`)
+}
+
+/** More than there is, or less than is in use: what was asked for does not fit this guest. Anything else is a guest to throw away. */
+export function limitFailure(failed: Failed): WarmcellError {
+  const details = `(${foreignText(failed.errno, errnoCharsMax)}: ${foreignText(failed.message)})`
+  if (failed.errno === 'EBUSY') {
+    return new WarmcellError('INVALID_ARGUMENT', `More is in use in the guest already than its limits shall be ${details}.`, {
+      hint: 'What the template has written, and what it left running, counts: ask for more than that.',
+    })
+  }
+  if (failed.errno === 'EINVAL') {
+    return new WarmcellError('INVALID_ARGUMENT', `The guest has less to give than its limits shall be ${details}.`, {
+      hint: 'Ask for less, or raise the resources of the template.',
+    })
+  }
+  if (failed.errno === 'EOPNOTSUPP') return new WarmcellError('UNSUPPORTED', `The guest's kernel cannot limit this ${details}.`)
+  return refusal('take its limits', failed)
 }
 
 /** The guest did not take its identity: nothing may run in it. */
@@ -81,6 +108,6 @@ export function refusal(what: string, failed: Failed): WarmcellError {
 }
 
 /** A caller's text inside a message: short, one line. */
-function quote(text: string): string {
+export function quote(text: string): string {
   return foreignText(text, 128)
 }

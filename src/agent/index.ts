@@ -5,6 +5,9 @@ export {
   type Identity,
   protocolGeneration,
 } from './connection.ts'
+export type { OpenFile, OpenWatch } from './files/files.ts'
+export type { Entry as GuestEntry, TreeEntry, TreeNode } from './files/tree.ts'
+export type { Limits, Measured } from './limits.ts'
 export {
   type Direction,
   encodeMessage,

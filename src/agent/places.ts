@@ -10,8 +10,12 @@ const kinds = {
   terminals: { max: 32, streams: 2 },
   /** Connections to ports of the guest, and waits for one to listen. */
   connections: { max: 128, streams: 1 },
-  /** Files and trees on their way, either way. More would not be faster: they share one pipe. */
-  files: { max: 32, streams: 1 },
+  /**
+   * Files and trees on their way out of the guest, and into it. More would not be faster: they share one pipe. Two kinds, so that who copies a file, and holds a reading while it asks for a writing, does
+   * not wait for others who do the same.
+   */
+  reads: { max: 16, streams: 1 },
+  writes: { max: 16, streams: 1 },
   /** Watches: they stay for long. */
   watches: { max: 32, streams: 1 },
   /** Questions of one message with an answer of one. */

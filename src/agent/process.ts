@@ -9,6 +9,8 @@ export interface ProcessSpec {
   cwd: string
   user: string
   stdin: 'pipe' | 'closed'
+  /** A terminal of this size in place of the three pipes. `stdin` is 'pipe' then. */
+  terminal?: { columns: number; rows: number }
 }
 
 export interface GuestExit {
@@ -26,6 +28,7 @@ export interface GuestProcess {
   readonly stdin: Writable
   /** What nobody reads holds the process back once 256 KiB wait. Destroying it drops what is still printed. */
   readonly stdout: Readable
+  /** Of a process at a terminal it is empty: there is one stream for all it prints. */
   readonly stderr: Readable
   /** Rejects with GUEST_UNREACHABLE or PROTOCOL when the connection ends first, or the process was abandoned. Need not be handled. */
   readonly exited: Promise<GuestExit>
@@ -33,6 +36,8 @@ export interface GuestProcess {
   signal(number: number): Promise<boolean>
   /** SIGTERM to its group, SIGKILL after this many milliseconds. Nothing happens when it has ended. */
   terminate(graceMs: number): void
+  /** Changes the size of its terminal, each way 1 to 65,535. Of no meaning to a process without one. */
+  resize(columns: number, rows: number): void
   /** Kills its group now and drops what it still prints. */
   abandon(): void
 }

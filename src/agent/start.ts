@@ -21,8 +21,9 @@ export function encodeStart(spec: ProcessSpec): Buffer {
   })
   assertString(spec.cwd, 'the working directory')
   assertString(spec.user, 'the user')
-  const stdin = spec.stdin === 'pipe' ? 1 : 0
-  return encodeMessage({ type: 'Start', arguments: spec.arguments, environment, cwd: spec.cwd, user: spec.user, stdin })
+  const { cwd, user, terminal } = spec
+  const stdin = spec.stdin === 'pipe' || terminal !== undefined ? 1 : 0
+  return encodeMessage({ type: 'Start', arguments: spec.arguments, environment, cwd, user, stdin, ...terminal })
 }
 
 function assertString(text: string, what: string): void {

@@ -2,10 +2,14 @@
 /** The command line: nothing but calls to the public API. */
 
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { cpCommand } from './cp.ts'
 import { doctorCommand } from './doctor.ts'
+import { psCommand } from './ps.ts'
 import { reportFailure } from './report.ts'
 import { runCommand } from './run.ts'
+import { shellCommand } from './shell.ts'
 import { templateCommand } from './template.ts'
+import { collectTransfer } from './transfer.ts'
 import { version } from './version.ts'
 
 const isolation = new Option(
@@ -20,23 +24,31 @@ const program = new Command('warmcell')
   // The first word that is no option of `run` begins the command: what follows is the command's own.
   .enablePositionalOptions()
 
-program
-  .command('run')
+commandWithTenant('run')
   .description('Runs a command in a fresh microVM: streams, forwards stdin and signals, exits with its code.')
   .usage('[options] -- COMMAND [ARGUMENT...]')
   .argument('<command...>', 'the command and its arguments, without a shell')
-  .option('-f, --file <path>', "its template's spec, as JSON: what `templates` of createPool takes")
-  .option('-e, --env <NAME=VALUE>', 'an environment variable; NAME alone takes its value from here (repeatable)', collect, [])
-  .option('-u, --user <user>', 'who runs it: a name or uid[:gid] of the guest')
-  .option('-w, --cwd <path>', 'where it runs')
-  .option('--memory <MiB>', "the guest's memory", positive)
-  .option('--vcpus <count>', 'virtual processors', positive)
   .option('--timeout <seconds>', 'ends the command after this time, with exit code 124', positive)
-  .option('-q, --quiet', 'prints nothing of its own')
-  .addOption(isolation)
+  .option('--upload <HOST:GUEST>', 'a file or tree of this host, before the command (repeatable)', collectTransfer, [])
+  .option('--download <GUEST:HOST>', 'a file or tree of the guest, after it, even if it failed (repeatable)', collectTransfer, [])
   .addHelpText('after', '\nExample:\n  warmcell run --isolation emulated -- sh -c \'echo "hello from $(uname -sr)"\'')
-  .passThroughOptions()
   .action(runCommand)
+
+commandWithTenant('shell')
+  .description('Opens a terminal in a fresh microVM, with a shell or another program, and exits with its code.')
+  .usage('[options] [-- COMMAND [ARGUMENT...]]')
+  .argument('[command...]', "what runs at the terminal (default: the user's login shell)")
+  .addHelpText('after', '\nExample:\n  warmcell shell --isolation emulated --user root')
+  .action(shellCommand)
+
+commandWithMicrovm('cp')
+  .description(
+    'Copies a file or tree out of a fresh microVM: what its template has made. A target that ends with / is a directory to put it into.',
+  )
+  .argument('<guest:path>', 'of the guest')
+  .argument('<path>', 'of this host')
+  .addHelpText('after', '\nExample:\n  warmcell cp --isolation emulated --file build.json guest:/srv/app/dist ./dist')
+  .action(cpCommand)
 
 program
   .command('doctor')
@@ -44,7 +56,32 @@ program
   .option('--json', 'prints the report as JSON')
   .action(doctorCommand)
 
+program
+  .command('ps')
+  .description('Lists the microVMs of this user on this host, whichever program made them.')
+  .option('--json', 'prints the list as JSON')
+  .action(psCommand)
+
 program.addCommand(templateCommand(isolation))
+
+/** One that makes a microVM and runs a tenant's program in it, whose own options come behind. */
+function commandWithTenant(name: string): Command {
+  return commandWithMicrovm(name)
+    .option('-e, --env <NAME=VALUE>', 'an environment variable; NAME alone takes its value from here (repeatable)', collect, [])
+    .option('-u, --user <user>', 'who runs it: a name or uid[:gid] of the guest')
+    .option('-w, --cwd <path>', 'where it runs')
+    .passThroughOptions()
+}
+
+function commandWithMicrovm(name: string): Command {
+  return program
+    .command(name)
+    .option('-f, --file <path>', "its template's spec, as JSON: what `templates` of createPool takes")
+    .option('--memory <MiB>', "the guest's memory", positive)
+    .option('--vcpus <count>', 'virtual processors', positive)
+    .option('-q, --quiet', 'prints nothing of its own')
+    .addOption(isolation)
+}
 
 function positive(text: string): number {
   const number = Number(text)

@@ -4,7 +4,7 @@ import yoctoSpinner from 'yocto-spinner'
 import { WarmcellError } from '../index.ts'
 
 /** The exit code when warmcell itself fails, as `env`, `timeout` and `docker run` have it: apart from what a command would return. */
-const exitCodeOfFailure = 125
+export const exitCodeOfFailure = 125
 
 /** What takes longer than this shows that it goes on, in milliseconds. */
 const patienceMs = 1_000
@@ -18,6 +18,12 @@ export function colour(name: keyof typeof escapes, text: string, stream: NodeJS.
 
 export function say(text: string): void {
   process.stderr.write(`${text}\n`)
+}
+
+/** A guest's own words: a terminal obeys control characters. */
+export function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ')
 }
 
 /** Awaits work; at a terminal a progress line appears once it takes over a second, and goes when it is done. */

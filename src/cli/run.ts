@@ -1,20 +1,15 @@
 /** `warmcell run`: one command in a fresh microVM, as if it ran here. */
 
-import { createPool, type Isolation, type Process, WarmcellError } from '../index.ts'
+import type { Process, Sandbox } from '../index.ts'
 import { interruptible } from './interruption.ts'
-import { colour, say, withProgress } from './report.ts'
-import { specOf } from './spec.ts'
+import { type MicrovmChoices, withMicrovm } from './microvm.ts'
+import { exitCodeOfFailure } from './report.ts'
+import { downloadAll, type Transfer, upload } from './transfer.ts'
 
-interface RunOptions {
-  file?: string
-  env: string[]
-  user?: string
-  cwd?: string
-  memory?: number
-  vcpus?: number
+interface RunOptions extends MicrovmChoices {
   timeout?: number
-  quiet?: boolean
-  isolation?: Isolation
+  upload: Transfer[]
+  download: Transfer[]
 }
 
 /** As timeout(1) has it. */
@@ -30,27 +25,25 @@ export async function runCommand(command: string[], options: RunOptions): Promis
 }
 
 async function run(command: string[], options: RunOptions, interrupted: AbortSignal, onStarted: () => void): Promise<number> {
-  const { isolation: asked } = options
-  const base = await specOf(options)
-  await using pool = await createPool({ ...(asked && { isolation: asked }), templates: { base } })
-  const creating = pool.createSandbox({
-    env: Object.fromEntries(options.env.map(variable)),
-    ...(options.user !== undefined && { user: options.user }),
-    ...(options.cwd !== undefined && { cwd: options.cwd }),
-    signal: interrupted,
+  const { timeout, quiet } = options
+  return withMicrovm(options, interrupted, async (sandbox) => {
+    for (const transfer of options.upload) await upload(sandbox, transfer, interrupted, quiet)
+    const timeoutMs = timeout === undefined ? {} : { timeoutMs: timeout * 1_000 }
+    await using guest = await sandbox.spawn(command, { stdin: 'pipe', retain: 'none', ...timeoutMs })
+    onStarted()
+    const exitCode = await attach(guest)
+    return await fetched(sandbox, options, exitCode)
   })
-  const sandbox = await withProgress('making a microVM', creating, options.quiet)
-  const { isolation, createMs, id } = sandbox.info()
-  if (options.quiet !== true && process.stderr.isTTY) {
-    const notice = isolation === 'emulated' ? ', emulated: no security boundary' : ''
-    say(colour('dim', `${id} ready in ${Math.round(createMs)} ms${notice}`))
-  }
-  interrupted.throwIfAborted()
-  const timeoutMs = options.timeout === undefined ? {} : { timeoutMs: options.timeout * 1_000 }
-  await using guest = await sandbox.spawn(command, { stdin: 'pipe', retain: 'none', ...timeoutMs })
-  onStarted()
-  // Awaited here: the process is disposed of as soon as this function has returned.
-  return await attach(guest)
+}
+
+/** What the command has made, also where it failed. What cannot be fetched is told, and makes a success a failure. */
+async function fetched(sandbox: Sandbox, { download, quiet }: RunOptions, exitCode: number): Promise<number> {
+  let whole: boolean | undefined
+  await interruptible(async (interrupted) => {
+    whole = await downloadAll(sandbox, download, interrupted, quiet)
+  })
+  if (whole === undefined) return Number(process.exitCode) // interrupted
+  return whole || exitCode !== 0 ? exitCode : exitCodeOfFailure
 }
 
 /** Joins this process's input, output and signals to the guest's process until that ends; returns its exit code. */
@@ -98,12 +91,4 @@ async function copy(from: ReadableStream<Uint8Array>, to: NodeJS.WriteStream): P
   for await (const chunk of from as unknown as AsyncIterable<Uint8Array>) {
     if (!gone) await new Promise<void>((resolve) => to.write(chunk, () => resolve()))
   }
-}
-
-function variable(text: string): [string, string] {
-  const at = text.indexOf('=')
-  if (at > 0) return [text.slice(0, at), text.slice(at + 1)]
-  const value = process.env[text]
-  if (at === -1 && value !== undefined) return [text, value]
-  throw new WarmcellError('INVALID_ARGUMENT', `--env ${text}: expected NAME=VALUE, or the name of a variable that is set here.`)
 }

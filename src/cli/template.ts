@@ -6,6 +6,7 @@ import { type BuildEvent, type Isolation, openTemplates, type TemplateRecord } f
 import { interruptible } from './interruption.ts'
 import { colour, say } from './report.ts'
 import { type SpecChoices, specOf } from './spec.ts'
+import { tableLines } from './table.ts'
 
 interface Shared {
   isolation?: Isolation
@@ -150,13 +151,8 @@ function print(records: readonly TemplateRecord[]): void {
     place,
     state,
   ])
-  const all = [['NAME', 'DIGEST', 'SIZE', 'CREATED (UTC)', 'PLACE', 'STATE'], ...rows]
-  const widths = (all[0] as string[]).map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)))
-  for (const [index, row] of all.entries()) {
-    const line = row
-      .map((text, column) => text.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd()
+  const headings = ['NAME', 'DIGEST', 'SIZE', 'CREATED (UTC)', 'PLACE', 'STATE']
+  for (const [index, line] of tableLines(headings, rows).entries()) {
     const reason = records[index - 1]?.reason
     process.stdout.write(`${line}\n${reason ? `  ${colour('dim', `→ ${reason}`, process.stdout)}\n` : ''}`)
   }

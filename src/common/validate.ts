@@ -40,4 +40,11 @@ export const environment: z.ZodType<Record<string, string | undefined>> = z.reco
   plainText.optional(),
 )
 
+const portRange = 'expected a port from 1 to 65535'
+
+export const port: z.ZodType<number> = z.number(portRange).int(portRange).min(1, portRange).max(65_535, portRange)
+
 export const abortSignal: z.ZodType<AbortSignal> = z.instanceof(AbortSignal, { error: 'expected an AbortSignal' })
+
+/** What ends a call early. */
+export const callOptions: z.ZodType = z.strictObject({ signal: abortSignal.optional(), timeoutMs: durationMs.optional() })

@@ -35,6 +35,16 @@ export interface VmSnapshot extends VmHardware {
   readonly hostStatePath: string
 }
 
+/** What can be told of a microVM by its process alone. */
+export interface VmFacts {
+  readonly id: string
+  readonly isolation: Isolation
+  readonly vcpus: number
+  readonly memoryMib: number
+  /** The file that its memory is, or is a private copy of. */
+  readonly hostMemoryPath?: string
+}
+
 /** How a microVM's process ended. */
 export interface VmEnd {
   readonly exitCode: number | null

@@ -1,1 +1,12 @@
-export type { Hypervisor, Isolation, ParkedVm, Vm, VmEnd, VmHardware, VmProcess, VmSnapshot, VmSpec } from './hypervisor.ts'
+export type {
+  Hypervisor,
+  Isolation,
+  ParkedVm,
+  Vm,
+  VmEnd,
+  VmFacts,
+  VmHardware,
+  VmProcess,
+  VmSnapshot,
+  VmSpec,
+} from './hypervisor.ts'

@@ -10,6 +10,7 @@ export {
   headerBytes,
   violation,
 } from './frame.ts'
+export { ReceiveQueue } from './queue.ts'
 export { MuxSession, openStreamsMax } from './session.ts'
 export { MuxStream } from './stream.ts'
 export { frameBytesMax, windowBytes } from './window.ts'

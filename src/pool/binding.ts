@@ -3,8 +3,8 @@
 import { guestPath } from '../common/guest-path.ts'
 import { attributed } from '../errors.ts'
 import type { Isolation } from '../hypervisor/index.ts'
-import type { Machine } from '../machine/index.ts'
 import type { SandboxBinding } from '../sandbox/index.ts'
+import { limit } from './limiting.ts'
 import type { CreateSandboxOptions } from './options.ts'
 import type { Supplied } from './queueing.ts'
 
@@ -33,14 +33,19 @@ export function bind(
   }
 }
 
-/** Writes the files of a create. @throws `FILE`, `GUEST_UNREACHABLE`, `PROTOCOL`, or the signal's reason; the machine is gone then. */
-export async function writeFiles(
-  machine: Machine,
+/**
+ * Gives a machine its tenant's limits, and then the files: they are written within them.
+ *
+ * @throws `INVALID_ARGUMENT`, `FILE`, `BOOT_FAILED`, `GUEST_UNREACHABLE`, `PROTOCOL`, `TIMEOUT`, or the signal's reason; the machine is gone then.
+ */
+export async function prepare(
+  { machine, template }: Supplied,
   { user, cwd }: { user: string; cwd: string },
-  files: CreateSandboxOptions['files'] = {},
+  { resources, files = {} }: CreateSandboxOptions,
   signal: AbortSignal,
 ): Promise<void> {
   try {
+    await limit(machine, resources, template, signal)
     for (const [path, content] of Object.entries(files)) {
       const data = typeof content === 'string' ? Buffer.from(content) : content
       await machine.connection.files.write(guestPath(cwd, path), data, { mode: fileMode, user, signal })

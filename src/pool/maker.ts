@@ -23,7 +23,7 @@ export type FailureReason =
   | 'exercise'
   /** It was warm, and did not answer when it was taken. */
   | 'wake'
-  /** It did not take its tenant's files. */
+  /** It did not take its tenant's limits or files. */
   | 'bind'
   /** It ended by itself in stock. */
   | 'warm-ended'

@@ -1,10 +1,11 @@
 /** What callers may say about a pool and a sandbox: types, meaning, and the checks on them. */
 
 import { z } from 'zod'
+import { definedOnly } from '../common/defined.ts'
 import { abortSignal, assertValid, durationMs, environment, plainText, whole } from '../common/validate.ts'
 import { WarmcellError } from '../errors.ts'
 import type { Isolation } from '../hypervisor/index.ts'
-import type { Env, TemplateSpec, WarmTarget } from '../template/index.ts'
+import type { Env, Resources, TemplateSpec, WarmTarget } from '../template/index.ts'
 import type { TargetBounds } from './target.ts'
 import type { TenantsOption } from './tenants.ts'
 
@@ -17,11 +18,16 @@ export interface CreateSandboxOptions {
   env?: Env
   cwd?: string
   user?: string
+  /**
+   * What it may use, each at most what its template has (default: that): `vcpus` also in parts, from 0.1, as a share of the processor's time; `memoryMib`, from 8, is
+   * what its programs may hold together with the files they write; `diskMib`; `pids`. For the rest of its life. The budget counts it as its template.
+   */
+  resources?: Resources
   /** Yours: comes back in `info()` and filters `listSandboxes`. */
   metadata?: Record<string, string>
   /** Lifetime in milliseconds. Default: none, the owner destroys. */
   timeoutMs?: number
-  /** Time without a running process, in milliseconds. Default: none. */
+  /** Time without activity, in milliseconds: without a command that runs, a file under way, or a byte through a terminal or a port. Default: none. */
   idleTimeoutMs?: number
   /** Written before the sandbox is handed over, by path (absolute, or from `cwd`), owned by its user, mode 0644; parents are made. */
   files?: Record<string, string | Uint8Array>
@@ -59,11 +65,21 @@ export interface PoolOptions {
 const name = plainText.refine((text) => text !== '', 'expected a name')
 const fileData = z.union([z.string(), z.instanceof(Uint8Array)], { error: 'expected a string or a Uint8Array' })
 
+const share = 'expected virtual processors from 0.1 to 16'
+
 const lateBound = {
   template: name.optional(),
   env: environment.optional(),
   cwd: plainText.optional(),
   user: name.optional(),
+  resources: z
+    .strictObject({
+      vcpus: z.number(share).min(0.1, share).max(16, share).optional(),
+      memoryMib: whole(8, 65_536, 'MiB').optional(),
+      diskMib: whole(1, 65_536, 'MiB').optional(),
+      pids: whole(8, 32_768, 'processes').optional(),
+    })
+    .optional(),
   metadata: z.record(z.string(), z.string()).optional(),
   timeoutMs: durationMs.optional(),
   idleTimeoutMs: durationMs.optional(),
@@ -145,6 +161,18 @@ export function boundsOf(warm: WarmTarget): TargetBounds {
 /** @throws `INVALID_ARGUMENT` */
 export function assertCreateOptions(options: CreateSandboxOptions): void {
   assertValid(createSchema, options, 'createSandbox')
+}
+
+/** The options of one create over the pool's defaults: objects are merged, the rest is replaced. */
+export function withDefaults(defaults: CreateSandboxOptions, given: CreateSandboxOptions): CreateSandboxOptions {
+  return {
+    ...definedOnly(defaults),
+    ...definedOnly(given),
+    env: { ...defaults.env, ...given.env },
+    resources: { ...defaults.resources, ...definedOnly(given.resources ?? {}) },
+    metadata: { ...defaults.metadata, ...given.metadata },
+    files: { ...defaults.files, ...given.files },
+  }
 }
 
 /**

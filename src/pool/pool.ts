@@ -1,18 +1,18 @@
 /** Who gets a sandbox, and when: the pool as its users see it. */
 
 import { setMaxListeners } from 'node:events'
-import { definedOnly } from '../common/defined.ts'
 import { Emitter } from '../common/emitter.ts'
 import { linkedSignal } from '../common/linked-signal.ts'
 import { startTimer } from '../common/timer.ts'
-import { WarmcellError } from '../errors.ts'
+import { type ErrorCode, WarmcellError } from '../errors.ts'
 import type { Isolation } from '../hypervisor/index.ts'
 import { type Sandbox, type SandboxInfo, TenantSandbox } from '../sandbox/index.ts'
 import type { Template, TemplateInfo, TemplateSpec, WarmTarget } from '../template/index.ts'
-import { bind, writeFiles } from './binding.ts'
+import { bind, prepare } from './binding.ts'
 import type { BudgetLimits } from './budget.ts'
 import { Census } from './census.ts'
 import type { Pool, PoolEvents } from './contract.ts'
+import { limitsOf } from './limiting.ts'
 import type { FailureReason } from './maker.ts'
 import { Metrics } from './metrics.ts'
 import { Offerings, type ReadyOptions, type UpdateOptions } from './offerings.ts'
@@ -23,6 +23,7 @@ import {
   assertUpdateOptions,
   boundsOf,
   type CreateSandboxOptions,
+  withDefaults,
 } from './options.ts'
 import type { Shelf } from './shelf.ts'
 import type { MachineSource } from './source.ts'
@@ -202,14 +203,15 @@ export class MachinePool extends Emitter<PoolEvents> implements Pool {
   async #create(shelf: Shelf, options: CreateSandboxOptions, leave: () => void, startedAt: number): Promise<Sandbox> {
     const { signal, unlink } = linkedSignal([this.#closing.signal, options.signal])
     try {
-      const { tenant } = options
+      const { tenant, resources } = options
+      limitsOf(resources, shelf.edition.template)
       const supplied = await this.#supply.take(shelf, { tenant, weight: this.#tenants.weightOf(tenant), signal })
       const { machine, origin } = supplied
       const binding = bind(supplied, options, this.#parts.isolation)
       try {
-        await writeFiles(machine, binding, options.files, signal)
+        await prepare(supplied, binding, options, signal)
       } catch (error) {
-        if (WarmcellError.is(error) && error.code !== 'FILE') this.#failed(shelf.name, 'bind', error)
+        if (WarmcellError.is(error) && !ownFault.has(error.code)) this.#failed(shelf.name, 'bind', error)
         throw error
       }
       const onFirstExec = (ms: number): void => {
@@ -274,19 +276,11 @@ export class MachinePool extends Emitter<PoolEvents> implements Pool {
   }
 }
 
+/** What a create asked for, and could not have: the microVM did as it should. */
+const ownFault: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['FILE', 'INVALID_ARGUMENT', 'UNSUPPORTED'])
+
 function closedError(): WarmcellError {
   return new WarmcellError('POOL_CLOSED', 'The pool is closed.', { hint: 'Create a new one.' })
-}
-
-/** The options of one create over the pool's defaults: objects are merged, the rest is replaced. */
-function withDefaults(defaults: CreateSandboxOptions, given: CreateSandboxOptions): CreateSandboxOptions {
-  return {
-    ...definedOnly(defaults),
-    ...definedOnly(given),
-    env: { ...defaults.env, ...given.env },
-    metadata: { ...defaults.metadata, ...given.metadata },
-    files: { ...defaults.files, ...given.files },
-  }
 }
 
 function after(ms: number, signal: AbortSignal): Promise<void> {

@@ -29,7 +29,7 @@ export interface SandboxInfo {
 }
 
 export interface SandboxUsage {
-  /** Processor time of its programs, in milliseconds. */
+  /** Processor time of its programs, in milliseconds; what ran in its template before is among it. */
   cpuMs: number
   /** Of its programs, with the files they have written to the writable layer. */
   memoryBytes: number
@@ -82,9 +82,13 @@ export interface Sandbox extends AsyncDisposable {
    */
   spawn(command: Command, options?: SpawnOptions): Promise<Process>
   info(): SandboxInfo
-  /** What it takes now, and what it may take. @throws `SANDBOX_GONE`, `GUEST_UNREACHABLE`, `TIMEOUT`, or the signal's reason. */
+  /**
+   * What it takes now, and what it may take. Asking is no activity: it does not keep an idle sandbox.
+   *
+   * @throws `INVALID_ARGUMENT`, `SANDBOX_GONE`, `GUEST_UNREACHABLE`, `TIMEOUT`, `UNSUPPORTED` when the guest cannot tell, or the signal's reason.
+   */
   usage(options?: CallOptions): Promise<SandboxUsage>
-  /** Ends the lifetime `ms` from now, whatever was left; returns when that is. */
+  /** Ends the lifetime `ms` from now, whatever was left; returns when that is. Counts as activity. */
   extendTimeout(ms: number): Date
   /** Resolves when nothing of it is left. Idempotent. */
   destroy(): Promise<void>

@@ -6,6 +6,7 @@ export type {
   FileEvent,
   Files,
   ListOptions,
+  ReadFileOptions,
   RemoveOptions,
   WatchOptions,
   WriteFileOptions,
@@ -16,5 +17,5 @@ export type { Command, ExecOptions, SpawnOptions } from './process/options.ts'
 export type { OutputStream } from './process/output.ts'
 export { CommandExitError, type ExecResult } from './process/result.ts'
 export type { SignalName } from './process/signals.ts'
-export type { Pty, PtyOptions, Ptys } from './pty/contract.ts'
+export type { Pty, PtyExit, PtyOptions, Ptys } from './pty/contract.ts'
 export { type SandboxBinding, TenantSandbox } from './sandbox.ts'

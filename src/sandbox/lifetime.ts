@@ -5,7 +5,7 @@ import { startTimer } from '../common/timer.ts'
 export interface LifetimeOptions {
   /** From creation, in milliseconds. */
   readonly timeoutMs?: number
-  /** Without a running process, in milliseconds. */
+  /** Without activity, in milliseconds: what that is, docs/lifecycle.md says. */
   readonly idleTimeoutMs?: number
 }
 
@@ -16,12 +16,14 @@ export class Lifetime {
   #expiry: { at: number; cancel: () => void } | undefined
   #cancelIdle: (() => void) | undefined
   #busy = 0
+  #activeAt = 0
   #stopped = false
 
   constructor(options: LifetimeOptions, onEnd: (reason: 'timeout' | 'idle') => void) {
     this.#idleTimeoutMs = options.idleTimeoutMs
     this.#onEnd = onEnd
-    if (options.timeoutMs !== undefined) this.extend(options.timeoutMs)
+    if (options.timeoutMs !== undefined) this.#expire(options.timeoutMs)
+    this.touch()
     this.#armIdle()
   }
 
@@ -30,24 +32,29 @@ export class Lifetime {
     return this.#expiry && new Date(Date.now() + this.#expiry.at - performance.now())
   }
 
-  /** Ends the lifetime `ms` from now, whatever was left of it. */
+  /** Ends the lifetime `ms` from now, whatever was left of it. Whoever wants it to go on has use for it: that is activity. */
   extend(ms: number): Date {
-    this.#expiry?.cancel()
-    this.#expiry = { at: performance.now() + ms, cancel: startTimer(ms, () => this.#onEnd('timeout')) }
+    this.touch()
+    this.#expire(ms)
     return new Date(Date.now() + ms)
   }
 
   /** Something runs from now until the returned function is called. */
   enter(): () => void {
     this.#busy++
-    this.#cancelIdle?.()
     let left = false
     return () => {
       if (left) return
       left = true
       this.#busy--
+      this.touch()
       this.#armIdle()
     }
+  }
+
+  /** Something has just happened. For every piece of data there is: the timer is left as it is, and looks at the time when it fires. */
+  touch(): void {
+    this.#activeAt = performance.now()
   }
 
   stop(): void {
@@ -56,8 +63,22 @@ export class Lifetime {
     this.#cancelIdle?.()
   }
 
+  #expire(ms: number): void {
+    this.#expiry?.cancel()
+    this.#expiry = { at: performance.now() + ms, cancel: startTimer(ms, () => this.#onEnd('timeout')) }
+  }
+
+  /** One timer at most. While something runs it may fire once, and is then set again by whoever leaves last. */
   #armIdle(): void {
-    if (this.#idleTimeoutMs === undefined || this.#busy > 0 || this.#stopped) return
-    this.#cancelIdle = startTimer(this.#idleTimeoutMs, () => this.#onEnd('idle'))
+    if (this.#idleTimeoutMs === undefined || this.#busy > 0 || this.#stopped || this.#cancelIdle !== undefined) return
+    const leftMs = this.#activeAt + this.#idleTimeoutMs - performance.now()
+    this.#cancelIdle = startTimer(Math.max(0, leftMs), () => this.#onIdleTimer(this.#idleTimeoutMs ?? 0))
+  }
+
+  #onIdleTimer(idleTimeoutMs: number): void {
+    this.#cancelIdle = undefined
+    if (this.#busy > 0 || this.#stopped) return
+    if (performance.now() - this.#activeAt < idleTimeoutMs) this.#armIdle()
+    else this.#onEnd('idle')
   }
 }

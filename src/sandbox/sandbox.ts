@@ -2,7 +2,7 @@
 
 import type { CallOptions } from '../common/deadline.ts'
 import { Emitter } from '../common/emitter.ts'
-import { assertValid, durationMs } from '../common/validate.ts'
+import { assertValid, callOptions, durationMs } from '../common/validate.ts'
 import { attributed, type DestroyReason, SandboxGoneError, WarmcellError } from '../errors.ts'
 import type { Isolation } from '../hypervisor/index.ts'
 import type { Machine, MachineEnd } from '../machine/index.ts'
@@ -16,6 +16,8 @@ import type { Command, ExecOptions, SpawnOptions } from './process/options.ts'
 import { SandboxProcesses } from './process/processes.ts'
 import type { ExecResult } from './process/result.ts'
 import { SandboxPtys } from './pty/ptys.ts'
+import { Registry } from './registry.ts'
+import { usageOf } from './usage.ts'
 
 /** What the pool has bound to a sandbox. */
 export interface SandboxBinding extends LifetimeOptions {
@@ -65,9 +67,10 @@ export class TenantSandbox extends Emitter<SandboxEvents> implements Sandbox {
     this.#binding = binding
     this.#lifetime = new Lifetime(binding, (reason) => void this.end(reason))
     this.#context = this.#makeContext()
-    this.processes = new SandboxProcesses(this.#context)
+    const registry = new Registry()
+    this.processes = new SandboxProcesses(this.#context, registry)
     this.files = new SandboxFiles(this.#context)
-    this.pty = new SandboxPtys(this.#context)
+    this.pty = new SandboxPtys(this.#context, registry)
     this.ports = new SandboxPorts(this.#context)
     void machine.ended.then((end) => this.#onMachineEnd(end))
   }
@@ -105,8 +108,14 @@ export class TenantSandbox extends Emitter<SandboxEvents> implements Sandbox {
     }
   }
 
-  async usage(_options: CallOptions = {}): Promise<SandboxUsage> {
-    throw new WarmcellError('UNSUPPORTED', `usage is not there yet, after ${performance.now() - this.#startedAt} ms.`)
+  async usage(options: CallOptions = {}): Promise<SandboxUsage> {
+    assertValid(callOptions, options, 'usage')
+    this.#assertRunning()
+    try {
+      return usageOf(await this.#machine.connection.limits.measure(options), performance.now() - this.#startedAt)
+    } catch (error) {
+      throw await this.#explain(error)
+    }
   }
 
   extendTimeout(ms: number): Date {
@@ -142,7 +151,7 @@ export class TenantSandbox extends Emitter<SandboxEvents> implements Sandbox {
       isReachable: () => this.#isReachable(),
       assertRunning: () => this.#assertRunning(),
       enter: () => this.#lifetime.enter(),
-      touch: () => this.#lifetime.enter()(),
+      touch: () => this.#lifetime.touch(),
       ended: this.#machine.ended,
     }
   }

@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path'
 import { z } from 'zod'
-import { assertValid, environment, plainText, whole } from '../common/validate.ts'
+import { assertValid, environment, plainText, port, whole } from '../common/validate.ts'
 import { WarmcellError } from '../errors.ts'
 import type { Template, TemplateSpec } from './template.ts'
 
@@ -11,8 +11,6 @@ const argv = z
   .array(plainText, { error: 'expected a program and its arguments' })
   .refine((words) => (words[0] ?? '') !== '', 'the program is missing')
 const warmCount = whole(0, 100_000, 'clones')
-const portRange = 'expected a port from 1 to 65535'
-const port = z.number(portRange).int(portRange).min(1, portRange).max(65_535, portRange)
 
 const specSchema = z.strictObject({
   root: z

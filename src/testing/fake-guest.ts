@@ -3,13 +3,19 @@
 import { setMaxListeners } from 'node:events'
 import { posix } from 'node:path'
 import type { Duplex } from 'node:stream'
-import { encodeMessage, type GuestMessage, type HostMessage, protocolGeneration, readMessage } from '../agent/index.ts'
+import { type HostMessage, protocolGeneration, readMessage } from '../agent/index.ts'
 import { type Deferred, deferred } from '../common/deferred.ts'
 import { foreignLines } from '../common/text.ts'
 import type { VmEnd } from '../hypervisor/index.ts'
 import { MuxSession } from '../mux/index.ts'
-import { GuestProcess, homeOf, type ProcessWorld } from './guest-process.ts'
+import { answer, refuse } from './answer.ts'
+import { FakeAccount, type FakeLimits, type FakeLoad, unlimited } from './fake-account.ts'
+import { FakePorts, type FakeServer } from './fake-ports.ts'
+import { isFileRequest, serveFiles } from './file-service.ts'
+import { GuestFileSystem } from './guest-files.ts'
+import { GuestProcess, type ProcessWorld } from './guest-process.ts'
 import type { FakeProgram } from './program.ts'
+import { type FakeStep, isStep } from './step.ts'
 
 /** What the guest was told to be. */
 export interface FakeIdentity {
@@ -20,9 +26,6 @@ export interface FakeIdentity {
   readonly generationId: bigint
 }
 
-/** What a host asks of a guest: to load its snapshot, or what the message of that name does (protocol/protocol.md). */
-export type FakeStep = 'load' | 'Hello' | 'Start' | 'Attach' | 'WriteFile' | 'SetClock' | 'Quiesce'
-
 type Message<T extends HostMessage['type']> = Extract<HostMessage, { type: T }>
 
 /**
@@ -31,16 +34,22 @@ type Message<T extends HostMessage['type']> = Extract<HostMessage, { type: T }>
 export class FakeGuest {
   /** The id of its sandbox. */
   readonly id: string
-  /** Its files by absolute path. */
-  readonly files: Map<string, Uint8Array> = new Map()
+  /** Its files by absolute path: to look into and to change. Directories come with what is in them; links and modes are made through `sandbox.files` alone. */
+  readonly files: Map<string, Uint8Array>
+  /** What `usage()` is to say of its programs: yours to set. Files and processes are counted. */
+  readonly load: FakeLoad = { cpuMs: 0, memoryBytes: 0, oomKills: 0 }
   /** @internal */
   readonly ended: Promise<VmEnd>
   readonly #pipe: Duplex
   readonly #session: MuxSession
+  readonly #fileSystem = new GuestFileSystem()
   readonly #world: ProcessWorld
   /** By the id of their control stream. Streams are read independently: a channel may be attached before its process has been started. */
   readonly #processes = new Map<number, Promise<GuestProcess | undefined>>()
   readonly #announcing = new Map<number, (process: GuestProcess | undefined) => void>()
+  readonly #ports = new FakePorts()
+  #account: FakeAccount
+  #running = 0
   readonly #life = new AbortController()
   readonly #onStep: ((guest: FakeGuest, step: FakeStep) => void) | undefined
   #hung = false
@@ -59,12 +68,21 @@ export class FakeGuest {
     onStep?: (guest: FakeGuest, step: FakeStep) => void,
   ) {
     this.id = id
+    this.files = this.#fileSystem.files
     this.#onStep = onStep
     this.#pipe = pipe
     this.ended = this.#ended.promise
     this.#session = new MuxSession(pipe, { role: 'server', onStream: (stream) => void this.#serve(stream) })
     setMaxListeners(0, this.#life.signal) // one for each process
-    this.#world = { files: this.files, programs, signal: this.#life.signal, onViolation: () => this.#session.destroy() }
+    this.#account = new FakeAccount(this, () => this.#running, unlimited)
+    this.#fileSystem.hasRoomFor = (path, bytes) => this.#account.hasRoomFor(path, bytes)
+    this.#world = {
+      files: this.files,
+      programs,
+      ports: this.#ports,
+      signal: this.#life.signal,
+      onViolation: () => this.#session.destroy(),
+    }
     // A guest whose host is gone powers off.
     void this.#session.ended.then(() => this.end({ exitCode: 0, signal: null }))
     this.print('warmcell-agent: waiting for its host\n')
@@ -82,6 +100,26 @@ export class FakeGuest {
   /** How many processes it has started. */
   get processesStarted(): number {
     return this.#pids
+  }
+
+  /** What it may use. */
+  get limits(): Readonly<FakeLimits> {
+    return this.#account.limits
+  }
+
+  /** How many connections to its ports are open. */
+  get connections(): number {
+    return this.#ports.connections
+  }
+
+  /** What it has from its boot on, or from that of its snapshot. @internal */
+  equip(limits: FakeLimits): void {
+    this.#account = new FakeAccount(this, () => this.#running, limits)
+  }
+
+  /** Listens on one of its ports, as a program would that its template left running. Returns what stops it. */
+  listen(port: number, server: FakeServer): () => void {
+    return this.#ports.listen(port, server, this.#life.signal)
   }
 
   /** What its console shows. */
@@ -164,8 +202,12 @@ export class FakeGuest {
       else if (this.#identity === undefined) refuse(stream, 'EACCES', 'hello', 'the handshake has not been made')
       else if (message.type === 'Start') this.#start(stream as Duplex & { id: number }, message)
       else if (message.type === 'Attach') await this.#attach(stream, message)
-      else if (message.type === 'WriteFile') await this.#writeFile(stream, message)
+      else if (isFileRequest(message)) await serveFiles(this.#fileSystem, stream, message)
       else if (message.type === 'SetClock') answer(stream, { type: 'ClockSet' })
+      else if (message.type === 'Connect') this.#ports.connect(message.port, stream)
+      else if (message.type === 'AwaitPort') this.#ports.await(message.port, stream)
+      else if (message.type === 'Measure') answer(stream, this.#account.measure())
+      else if (message.type === 'Limit') answer(stream, this.#account.limit(message))
       else if (message.type === 'Quiesce') answer(stream, { type: 'Quiesced', processes: 0 })
       else refuse(stream, 'EPROTO', 'open', `${message.type} opens no stream`)
     } catch {
@@ -188,7 +230,16 @@ export class FakeGuest {
   #start(stream: Duplex & { id: number }, start: Message<'Start'>): void {
     const name = start.arguments[0] ?? ''
     const program = this.#world.programs.get(posix.basename(name))
+    if (program !== undefined && !this.#account.hasProcessLeft) {
+      this.#announce(stream.id, undefined)
+      refuse(stream, 'EAGAIN', 'spawn', `the fake guest may have ${this.limits.processes} processes`)
+      return
+    }
     const process = program && new GuestProcess(stream, start, program, ++this.#pids, this.#world)
+    if (process !== undefined) {
+      this.#running++
+      void process.ended.then(() => this.#running--)
+    }
     this.#announce(stream.id, process)
     stream.once('close', () => this.#processes.delete(stream.id))
     if (process === undefined) {
@@ -201,14 +252,6 @@ export class FakeGuest {
     const process = await this.#processOf(id)
     if (process === undefined) stream.destroy()
     else process.attach(channel, stream)
-  }
-
-  async #writeFile(stream: Duplex, { path, user }: Message<'WriteFile'>): Promise<void> {
-    const chunks: Buffer[] = []
-    for await (const chunk of stream.iterator({ destroyOnReturn: false })) chunks.push(chunk as Buffer)
-    const data = Buffer.concat(chunks)
-    this.files.set(posix.resolve(homeOf(user), path), data)
-    stream.end(encodeMessage({ type: 'Written', sizeBytes: data.length }))
   }
 
   #processOf(id: number): Promise<GuestProcess | undefined> {
@@ -224,19 +267,4 @@ export class FakeGuest {
     this.#announcing.get(id)?.(process)
     this.#announcing.delete(id)
   }
-}
-
-const steps: ReadonlySet<string> = new Set<FakeStep>(['Hello', 'Start', 'Attach', 'WriteFile', 'SetClock', 'Quiesce'])
-
-function isStep(type: string): type is FakeStep {
-  return steps.has(type)
-}
-
-function refuse(stream: Duplex, errno: string, step: string, message: string): void {
-  answer(stream, { type: 'Failed', errno, step, message: message.slice(0, 1_000) })
-}
-
-function answer(stream: Duplex, message: GuestMessage): void {
-  stream.end(encodeMessage(message))
-  stream.resume()
 }

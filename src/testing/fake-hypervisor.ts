@@ -3,12 +3,17 @@
 import { access, readFile, writeFile } from 'node:fs/promises'
 import { WarmcellError } from '../errors.ts'
 import type { Hypervisor, ParkedVm, Vm, VmSnapshot, VmSpec } from '../hypervisor/index.ts'
-import { FakeGuest, type FakeStep } from './fake-guest.ts'
+import { type FakeLimits, unlimited } from './fake-account.ts'
+import { FakeGuest } from './fake-guest.ts'
 import { pipePair } from './pipe.ts'
 import type { FakeProgram } from './program.ts'
+import type { FakeStep } from './step.ts'
 
-/** What a fake snapshot keeps: a guest's files, as base64 by path. */
-type FakeState = Record<string, string>
+/** What a fake snapshot keeps: a guest's files, as base64 by path, and what it has to give. */
+interface FakeState {
+  files: Record<string, string>
+  limits: FakeLimits
+}
 
 export class FakeHypervisor implements Hypervisor {
   readonly name = 'fake hypervisor'
@@ -51,7 +56,9 @@ export class FakeHypervisor implements Hypervisor {
     signal.throwIfAborted()
     this.#booted++
     if (spec.hostMemoryPath !== undefined) await writeFile(spec.hostMemoryPath, `memory of ${spec.id}\n`, { flag: 'wx' })
-    return this.#vm(spec.id)
+    const vm = this.#vm(spec.id)
+    vm.guest.equip(limitsOf(spec))
+    return vm
   }
 
   async park(snapshot: VmSnapshot, id: string, signal: AbortSignal): Promise<ParkedVm> {
@@ -68,7 +75,8 @@ export class FakeHypervisor implements Hypervisor {
     vm.guest.step('load')
     try {
       const state = JSON.parse(await readFile(snapshot.hostStatePath, 'utf8')) as FakeState
-      for (const [path, data] of Object.entries(state)) vm.guest.files.set(path, Buffer.from(data, 'base64'))
+      vm.guest.equip(state.limits)
+      for (const [path, data] of Object.entries(state.files)) vm.guest.files.set(path, Buffer.from(data, 'base64'))
     } catch (cause) {
       throw new WarmcellError('BOOT_FAILED', `The fake snapshot ${snapshot.hostStatePath} cannot be loaded.`, { cause })
     }
@@ -97,7 +105,8 @@ export class FakeHypervisor implements Hypervisor {
       pause: () => guest.pause(true),
       resume: () => guest.pause(false),
       save: async (hostStatePath) => {
-        const state = Object.fromEntries([...guest.files].map(([path, data]) => [path, Buffer.from(data).toString('base64')]))
+        const files = Object.fromEntries([...guest.files].map(([path, data]) => [path, Buffer.from(data).toString('base64')]))
+        const state: FakeState = { files, limits: guest.limits }
         await writeFile(hostStatePath, JSON.stringify(state), { flag: 'wx' })
       },
       kill: () => {
@@ -107,3 +116,19 @@ export class FakeHypervisor implements Hypervisor {
     }
   }
 }
+
+/** As the agent reads it from the kernel's command line, and keeps a part of the memory from its tenant. */
+function limitsOf({ memoryMib, vcpus, kernelArguments }: VmSpec): FakeLimits {
+  const told = (name: string): number | undefined => {
+    const argument = kernelArguments.find((one) => one.startsWith(`warmcell.${name}=`))
+    return argument === undefined ? undefined : Number(argument.slice(argument.indexOf('=') + 1))
+  }
+  const memoryBytes = Math.max(1, memoryMib - keptMib) * mib
+  const diskBytes = Math.min((told('disk_mib') ?? memoryMib) * mib, (memoryBytes / 4) * 3)
+  return { memoryBytes, diskBytes, processes: told('pids') ?? unlimited.processes, cpuPercent: vcpus * 100 }
+}
+
+/** What the kernel and the agent of a small guest keep, about. */
+const keptMib = 32
+
+const mib = 1_048_576

@@ -3,16 +3,17 @@
 import { definedOnly } from '../common/defined.ts'
 import { assertPoolOptions, MachinePool, type Pool, type PoolOptions } from '../pool/index.ts'
 import { resolveTemplates } from '../template/index.ts'
-import type { FakeGuest, FakeStep } from './fake-guest.ts'
+import type { FakeGuest } from './fake-guest.ts'
 import { FakeHypervisor } from './fake-hypervisor.ts'
 import { FakeSource } from './fake-source.ts'
 import type { FakeProgram } from './program.ts'
 import { builtinPrograms } from './programs.ts'
+import type { FakeStep } from './step.ts'
 
 type PoolPart = 'templates' | 'budget' | 'defaults' | 'onExhausted' | 'acquireTimeoutMs' | 'tenants'
 
 export interface FakePoolOptions extends Pick<PoolOptions, PoolPart> {
-  /** Programs of every guest, by name, beside and over the built-in cat, echo, env, false, pwd, sh, sleep, true, whoami. */
+  /** Programs of every guest, by name, beside and over the built-in cat, echo, env, false, pwd, sh, sleep, true, whoami and `[ -x`. */
   programs?: Record<string, FakeProgram>
   /** Called with each guest before its host greets it: the place to let a boot fail. Not called for those that templates are built from. */
   onGuestStart?: (guest: FakeGuest) => void

@@ -124,6 +124,6 @@ function specOf({ resources }: Template, id: string): VmSpec {
     hostKernelPath: '/dev/null',
     hostInitramfsPath: '/dev/null',
     hostRootPath: '/dev/null',
-    kernelArguments: [],
+    kernelArguments: [`warmcell.disk_mib=${resources.diskMib}`, `warmcell.pids=${resources.pids}`],
   }
 }

@@ -1,10 +1,11 @@
 /** One process of the fake guest, by its three streams: protocol.md, chapter 3.2. */
 
 import { posix } from 'node:path'
-import type { Duplex } from 'node:stream'
+import { type Duplex, PassThrough } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { encodeMessage, type HostMessage, MessageReader } from '../agent/index.ts'
 import { type SignalName, signalName } from '../sandbox/process/signals.ts'
+import type { FakePorts } from './fake-ports.ts'
 import type { FakeOutput, FakeProcess, FakeProgram } from './program.ts'
 
 type StartMessage = Extract<HostMessage, { type: 'Start' }>
@@ -13,6 +14,7 @@ type StartMessage = Extract<HostMessage, { type: 'Start' }>
 export interface ProcessWorld {
   readonly files: Map<string, Uint8Array>
   readonly programs: ReadonlyMap<string, FakeProgram>
+  readonly ports: FakePorts
   /** Ends with the guest. */
   readonly signal: AbortSignal
   /** The host broke a rule of the wire. */
@@ -31,7 +33,14 @@ const harmless: ReadonlySet<SignalName> = new Set<SignalName>([
   'SIGWINCH',
 ])
 
-const [sigkill, sigterm] = [9, 15]
+const [sigkill, sigterm, sigwinch] = [9, 15, 28]
+
+/** What a terminal makes of these bytes: Ctrl-C, Ctrl-\, Ctrl-Z. */
+const keys: ReadonlyMap<number, number> = new Map([
+  [0x03, 2],
+  [0x1c, 3],
+  [0x1a, 20],
+])
 
 /** Bytes towards one channel: they wait until the host has attached it. */
 class Output implements FakeOutput {
@@ -73,6 +82,8 @@ class Output implements FakeOutput {
 }
 
 export class GuestProcess {
+  /** Resolves when it is over, however it ended. */
+  readonly ended: Promise<void>
   readonly #control: Duplex
   readonly #world: ProcessWorld
   /** Fires when the process is over, however it ended. */
@@ -84,14 +95,17 @@ export class GuestProcess {
   readonly #stderr = new Output(this.#over.signal)
   readonly #stdin: Promise<Duplex>
   #attachStdin!: (stream: Duplex) => void
+  readonly #terminal: { columns: number; rows: number } | undefined
   #grace: NodeJS.Timeout | undefined
 
   constructor(control: Duplex, start: StartMessage, program: FakeProgram, pid: number, world: ProcessWorld) {
     this.#control = control
     this.#world = world
+    if (start.columns !== undefined && start.rows !== undefined) this.#terminal = { columns: start.columns, rows: start.rows }
     this.#stdin = new Promise((resolve) => {
       this.#attachStdin = resolve
     })
+    this.ended = new Promise((resolve) => this.#over.signal.addEventListener('abort', () => resolve(), { once: true }))
     const onGuestEnd = (): void => this.#end(sigkill)
     world.signal.addEventListener('abort', onGuestEnd, { once: true })
     this.#over.signal.addEventListener('abort', () => world.signal.removeEventListener('abort', onGuestEnd), { once: true })
@@ -107,7 +121,7 @@ export class GuestProcess {
       return
     }
     this.#stdout.attach(stream)
-    this.#attachStdin(stream)
+    this.#attachStdin(this.#terminal === undefined ? stream : this.#typed(stream))
     // What comes after the end is discarded, and credit for it goes on being granted.
     if (this.#over.signal.aborted) stream.resume()
     else this.#over.signal.addEventListener('abort', () => stream.resume(), { once: true })
@@ -122,16 +136,18 @@ export class GuestProcess {
       pid,
       stdin: this.#input(start.stdin === 1),
       stdout: this.#stdout,
-      stderr: this.#stderr,
+      stderr: this.#terminal === undefined ? this.#stderr : this.#stdout,
+      ...(this.#terminal && { terminal: this.#terminal }),
       signal: this.#killed.signal,
       files: this.#world.files,
       programs: this.#world.programs,
       onSignal: (name, handler) => void this.#handlers.set(name, handler),
+      listen: (port, server) => this.#world.ports.listen(port, server, this.#over.signal),
     }
     try {
       this.#end(0, (await program(process)) & 255)
     } catch (error) {
-      if (!this.#killed.signal.aborted) await this.#stderr.write(`${String(error)}\n`).catch(() => {})
+      if (!this.#killed.signal.aborted) await process.stderr.write(`${String(error)}\n`).catch(() => {})
       this.#end(0, 1)
     }
   }
@@ -147,6 +163,21 @@ export class GuestProcess {
     } finally {
       stream.resume()
     }
+  }
+
+  /** What is typed, without the keys that the terminal understands itself: these act also on a program that does not read. */
+  #typed(stream: Duplex): Duplex {
+    const typed = new PassThrough()
+    stream.on('data', (chunk: Buffer) => {
+      if (this.#over.signal.aborted) return
+      for (const byte of chunk) this.#deliver(keys.get(byte) ?? 0)
+      const rest = Buffer.from(chunk.filter((byte) => !keys.has(byte)))
+      if (rest.length === 0 || typed.write(rest)) return
+      stream.pause()
+      typed.once('drain', () => stream.resume())
+    })
+    stream.on('close', () => typed.end())
+    return typed
   }
 
   #listen(): void {
@@ -172,11 +203,15 @@ export class GuestProcess {
       this.#deliver(sigterm)
       clearTimeout(this.#grace)
       if (!this.#over.signal.aborted) this.#grace = setTimeout(() => this.#end(sigkill), message.graceMs)
+    } else if (message.type === 'Resize' && this.#terminal !== undefined) {
+      this.#terminal.columns = message.columns
+      this.#terminal.rows = message.rows
+      this.#deliver(sigwinch)
     } else throw new Error(`${message.type} on a control stream`)
   }
 
   #deliver(number: number): boolean {
-    if (this.#over.signal.aborted) return false
+    if (this.#over.signal.aborted || number === 0) return false
     const name = signalName(number)
     const handler = number === sigkill ? undefined : this.#handlers.get(name)
     if (handler !== undefined) handler()

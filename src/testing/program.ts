@@ -1,6 +1,7 @@
 /** What a program of the fake guest is, and what it sees of the world. */
 
 import type { SignalName } from '../sandbox/index.ts'
+import type { FakeServer } from './fake-ports.ts'
 
 /**
  * A program: returns its exit code. One that throws exits with 1 and prints the error to stderr.
@@ -40,6 +41,11 @@ export interface FakeProcess {
   readonly stdin: AsyncIterable<Uint8Array>
   readonly stdout: FakeOutput
   readonly stderr: FakeOutput
+  /**
+   * Of a process that `pty.create` has started: its size, which changes with `resize`, and then SIGWINCH comes. Of a terminal's line discipline there
+   * are Ctrl-C, Ctrl-Z and Ctrl-\\, which send their signals; stdin is what was typed, without echo, and stderr is stdout.
+   */
+  readonly terminal?: { readonly columns: number; readonly rows: number }
   /** Fires when the process has been ended by a signal, or its guest has ended. */
   readonly signal: AbortSignal
   /** The guest's files by absolute path: those of `createSandbox({ files })`, and whatever programs put there. */
@@ -48,4 +54,11 @@ export interface FakeProcess {
   readonly programs: ReadonlyMap<string, FakeProgram>
   /** Handles a signal in place of what it does by default. SIGKILL cannot be handled. */
   onSignal(name: SignalName, handler: () => void): void
+  /**
+   * Listens on a port of the guest, until the process ends (then its connections are reset) or the function that it returns is called. Each connection is one that the
+   * host has made, by `ports.connect` or through an exposed port; destroying it resets it.
+   *
+   * @throws an error with the code `EADDRINUSE` when another process listens there.
+   */
+  listen(port: number, server: FakeServer): () => void
 }

@@ -47,8 +47,16 @@ const whoami: FakeProgram = async ({ user, stdout }) => {
   return 0
 }
 
+/** `[ -x NAME ]`: whether there is a program of that name. Nothing else of test(1). */
+const test: FakeProgram = ({ argv, programs }) => {
+  const [, operator, name, end] = argv
+  if (operator !== '-x' || (name === ']' && end === undefined)) return 1
+  return programs.has(posix.basename(name ?? '')) ? 0 : 1
+}
+
 /** By name. */
 export const builtinPrograms: Readonly<Record<string, FakeProgram>> = {
+  '[': test,
   cat,
   echo,
   env,

@@ -1,4 +1,4 @@
-/** A shell of a few words: commands joined by `;`, `&&`, `||`; quotes; variables; `exit`; output to stderr by `>&2`. */
+/** A shell of a few words: commands joined by `;`, `&&`, `||`; quotes; variables; `exit`, `exec`; output to stderr by `>&2`; lines that are typed. */
 
 import { posix } from 'node:path'
 import type { FakeProcess, FakeProgram } from './program.ts'
@@ -18,21 +18,57 @@ const tokens =
 
 export const shell: FakeProgram = async (process) => {
   const [, option, script] = process.argv
-  if (option !== '-c' || script === undefined) return complain(process, "the fake guest's shell only knows `sh -c SCRIPT`")
-  let exitCode = 0
+  if (option === undefined || option === '-l') return interact(process)
+  if (option !== '-c' || script === undefined)
+    return complain(process, "the fake guest's shell only knows `sh -c SCRIPT`, and lines that are typed")
+  return (await interpret(process, script)).exitCode
+}
+
+/** Runs one line after another; at a terminal it asks for them. */
+async function interact(process: FakeProcess): Promise<number> {
+  const prompt = async (): Promise<void> => {
+    if (process.terminal !== undefined) await process.stdout.write('$ ')
+  }
+  process.onSignal('SIGINT', () => void prompt().catch(() => {}))
+  await prompt()
+  let outcome: Outcome = { exitCode: 0, exited: false }
+  let typed = ''
+  for await (const chunk of process.stdin) {
+    const lines = (typed + Buffer.from(chunk).toString()).split(/\r\n|\r|\n/)
+    typed = lines.pop() ?? ''
+    for (const line of lines) {
+      outcome = await interpret(process, line, outcome.exitCode)
+      if (outcome.exited) return outcome.exitCode
+      await prompt()
+    }
+  }
+  return outcome.exitCode
+}
+
+interface Outcome {
+  readonly exitCode: number
+  /** The script has ended the shell. */
+  readonly exited: boolean
+}
+
+async function interpret(process: FakeProcess, script: string, before = 0): Promise<Outcome> {
+  let exitCode = before
   const expand = (text: string): string =>
     text.replace(/\$(?:\{(\w+)\}|(\w+)|\?)/g, (whole, braced?: string, plain?: string) =>
       whole === '$?' ? String(exitCode) : (process.env[braced ?? plain ?? ''] ?? ''),
     )
   const commands = parse(script)
-  if (typeof commands === 'string') return complain(process, commands)
+  if (typeof commands === 'string') return { exitCode: await complain(process, commands), exited: false }
   for (const { joint, words, toStderr } of commands) {
     if ((joint === '&&' && exitCode !== 0) || (joint === '||' && exitCode === 0)) continue
     const argv = words.map((word) => (word.startsWith("'") ? word.slice(1) : expand(word.slice(1))))
-    if (argv[0] === 'exit') return Number(argv[1] ?? exitCode) & 255
-    exitCode = await run({ ...process, argv, stdout: toStderr ? process.stderr : process.stdout })
+    if (argv[0] === 'exit') return { exitCode: Number(argv[1] ?? exitCode) & 255, exited: true }
+    const replaces = argv[0] === 'exec'
+    const stdout = toStderr ? process.stderr : process.stdout
+    exitCode = await run({ ...process, argv: replaces ? argv.slice(1) : argv, stdout })
+    if (replaces) return { exitCode, exited: true }
   }
-  return exitCode
+  return { exitCode, exited: false }
 }
 
 async function run(process: FakeProcess): Promise<number> {

@@ -48,6 +48,8 @@ export interface SmallGuestScript {
   onHello?: (hello: Extract<HostMessage, { type: 'Hello' }>, stream: MuxStream) => void
   onStart?: (process: SmallProcess) => void
   onWriteFile?: (message: Extract<HostMessage, { type: 'WriteFile' }>, stream: MuxStream) => void
+  /** Everything that has no script of its own. */
+  onRequest?: (message: HostMessage, stream: MuxStream) => void
 }
 
 export function smallGuest(pipe: Duplex, script: SmallGuestScript): MuxSession {
@@ -61,6 +63,7 @@ export function smallGuest(pipe: Duplex, script: SmallGuestScript): MuxSession {
       processes.set(stream.id, process)
       script.onStart?.(process)
     } else if (message.type === 'Attach') processes.get(message.process)?.attach(message.channel, stream)
+    else script.onRequest?.(message, stream)
   }
   return new MuxSession(pipe, { role: 'server', onStream: (stream) => void onStream(stream).catch(() => stream.reset()) })
 }

@@ -96,3 +96,76 @@ it('many files at once all arrive', async () => {
   expect(arrived).toBe(300)
   connection.close()
 })
+
+it('an early refusal lets the source go at once, also one that is asleep', async () => {
+  const { connection } = await talkTo({
+    onWriteFile: (_message, stream) =>
+      void stream.end(encodeMessage({ type: 'Failed', errno: 'ENOSPC', step: 'write', message: 'no space left' })),
+  })
+  let released = false
+  const asleep: AsyncIterable<Uint8Array> = {
+    [Symbol.asyncIterator]: () => ({
+      next: () => new Promise(() => {}),
+      return: async () => {
+        released = true
+        return { done: true, value: undefined }
+      },
+    }),
+  }
+  await expect(connection.files.write('/a', asleep, owner)).rejects.toMatchObject({ errno: 'ENOSPC' })
+  expect(released).toBe(true)
+  connection.close()
+})
+
+it('a source that fails resets the stream, and its own error is thrown', async () => {
+  let ended = false
+  let closed = false
+  const { connection } = await talkTo({
+    onWriteFile: (_message, stream) => {
+      stream.resume()
+      stream.on('end', () => {
+        ended = true
+      })
+      stream.on('close', () => {
+        closed = true
+      })
+    },
+  })
+  const broken = new Error('the disk is gone')
+  const source = async function* () {
+    yield Buffer.alloc(100_000)
+    await connection.ping() // by now the guest has begun
+    throw broken
+  }
+  await expect(connection.files.write('/a', source(), owner)).rejects.toBe(broken)
+  await expect.poll(() => closed).toBe(true)
+  expect(ended).toBe(false)
+  connection.close()
+})
+
+it('Written before all was sent is not believed', async () => {
+  const { connection } = await talkTo({
+    onWriteFile: (_message, stream) => {
+      stream.write(encodeMessage({ type: 'Written', sizeBytes: 0 }))
+      stream.resume()
+    },
+  })
+  const source = async function* () {
+    yield Buffer.alloc(1)
+    await new Promise(() => {})
+  }
+  await expect(connection.files.write('/a', source(), owner)).rejects.toMatchObject({ code: 'PROTOCOL' })
+})
+
+it('appending says so, and says no mode', async () => {
+  const said: HostMessage[] = []
+  const { connection } = await talkTo(
+    taking(
+      (data) => ({ type: 'Written', sizeBytes: data.length }),
+      (message) => void said.push(message),
+    ),
+  )
+  await connection.files.write('/a', Buffer.from('x'), { user: 'root', append: true })
+  expect(said).toEqual([{ type: 'WriteFile', path: '/a', user: 'root', append: 1 }])
+  connection.close()
+})

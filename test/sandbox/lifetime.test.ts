@@ -74,6 +74,50 @@ test('idleness is counted only while nothing runs, and from the last end', () =>
   expect(ends).toEqual(['idle'])
 })
 
+test('a touch begins the idle time anew, and costs no timer', () => {
+  const { life, ends } = lifetime({ idleTimeoutMs: 100 })
+  for (let at = 0; at < 1_000; at += 50) {
+    vi.advanceTimersByTime(50)
+    for (let piece = 0; piece < 100; piece++) life.touch()
+    expect(vi.getTimerCount()).toBe(1)
+  }
+  vi.advanceTimersByTime(99)
+  expect(ends).toEqual([])
+  vi.advanceTimersByTime(1)
+  expect(ends).toEqual(['idle'])
+})
+
+test('what comes and goes while the timer runs leaves one timer', () => {
+  const { life, ends } = lifetime({ idleTimeoutMs: 100 })
+  vi.advanceTimersByTime(60)
+  for (let turn = 0; turn < 10; turn++) life.enter()()
+  expect(vi.getTimerCount()).toBe(1)
+  vi.advanceTimersByTime(99)
+  expect(ends).toEqual([])
+  vi.advanceTimersByTime(1)
+  expect(ends).toEqual(['idle'])
+})
+
+test('extending is activity', () => {
+  const { life, ends } = lifetime({ idleTimeoutMs: 100 })
+  vi.advanceTimersByTime(90)
+  life.extend(10_000)
+  vi.advanceTimersByTime(99)
+  expect(ends).toEqual([])
+  vi.advanceTimersByTime(1)
+  expect(ends).toEqual(['idle'])
+  life.stop()
+})
+
+test('a timer that fires with a hair missing is set once more', () => {
+  const { life, ends } = lifetime({ idleTimeoutMs: 100.5 })
+  vi.advanceTimersByTime(100)
+  expect(ends).toEqual([])
+  vi.advanceTimersByTime(1)
+  expect(ends).toEqual(['idle'])
+  life.stop()
+})
+
 test('after stop nothing ends any more, also when something that ran ends late', () => {
   const { life, ends } = lifetime({ timeoutMs: 100, idleTimeoutMs: 100 })
   const leave = life.enter()

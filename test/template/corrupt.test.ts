@@ -62,7 +62,10 @@ const damages: Record<string, { cause: (damage: Damage) => void; says: string }>
     says: "'memory' does not hold what was stored",
   },
   'another state': {
-    cause: ({ directory }) => overwrite(join(directory, 'state'), '[]'),
+    cause: ({ directory }) => {
+      const state = join(directory, 'state')
+      overwrite(state, '[]'.padEnd(readFileSync(state).length))
+    },
     says: "'state' does not hold what was stored",
   },
   'a memory that was replaced': {

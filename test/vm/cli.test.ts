@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { Scratch } from '../support/scratch.ts'
@@ -107,6 +108,48 @@ describe('warmcell run', () => {
     const spec = { resources: { memoryMib: 128 }, setup: ['echo prepared > /srv/note'] }
     const file = scratch.file('spec.json', JSON.stringify(spec))
     expect(await warmcell(['run', '--file', file, '--', 'cat', '/srv/note'])).toMatchObject({ code: 0, stdout: 'prepared\n' })
+  })
+})
+
+describe('files', () => {
+  it('go in before the command and come out after it, also where it failed', async () => {
+    using scratch = new Scratch()
+    scratch.file('in/name', 'warmcell')
+    const outcome = await warmcell([
+      'run',
+      ...['--upload', `${scratch.join('in')}:work`],
+      ...['--download', `work/made:${scratch.join('made')}`, '--download', `work:${scratch.hostPath}/`],
+      ...['--', 'sh', '-c', 'cd work && ln -s /etc out && echo "made by $(cat name)" > made && exit 3'],
+    ])
+    expect(outcome).toMatchObject({ code: 3, stderr: 'left out out: a symbolic link to an absolute path\n' })
+    expect(readFileSync(scratch.join('made'), 'utf8')).toBe('made by warmcell\n')
+    expect(readdirSync(scratch.join('work')).sort()).toEqual(['made', 'name'])
+  })
+
+  it('that are not there make a success a failure', async () => {
+    using scratch = new Scratch()
+    const outcome = await warmcell(['run', '--download', `/no:${scratch.join('out')}`, '--', 'true'])
+    expect(outcome).toMatchObject({ code: 125, stderr: expect.stringContaining('[FILE]') })
+    expect(await warmcell(['run', '--upload', 'no-colon', '--', 'true'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('--upload'),
+    })
+    expect(readdirSync(scratch.hostPath)).toEqual([])
+  })
+
+  it('of a template come out with cp', async () => {
+    using scratch = new Scratch()
+    const file = scratch.file('spec.json', JSON.stringify({ setup: ['mkdir /srv/made && echo built > /srv/made/it'] }))
+    expect(await warmcell(['cp', '--file', file, 'guest:/srv/made', scratch.join('made')])).toMatchObject({
+      code: 0,
+      stdout: '',
+      stderr: '',
+    })
+    expect(readFileSync(scratch.join('made/it'), 'utf8')).toBe('built\n')
+    expect(await warmcell(['cp', scratch.join('made'), 'guest:/srv'])).toMatchObject({
+      code: 125,
+      stderr: expect.stringContaining('--upload'),
+    })
   })
 })
 

@@ -32,12 +32,33 @@ it('the README', async () => {
   expect(await run(code)).toMatch(/^warm \d+ ms\n0 hello from Linux \S+\n\n1\n2\n3\n$/)
 })
 
+/** The guides' examples are whole modules; what needs another package is marked as `ts`. */
+const guides = readdirSync(`${root}/docs/guide`).flatMap((file) => {
+  const blocks = readFileSync(`${root}/docs/guide/${file}`, 'utf8').matchAll(/```js\n(import [\s\S]*?)```/g)
+  return [...blocks].map(([, code = ''], index) => ({ file, number: index + 1, code }))
+})
+
+it.each(guides)('example $number of docs/guide/$file', async ({ code }) => {
+  expect(await run(code)).not.toBe('')
+})
+
 it('every public class has one', () => {
   expect(new Set(documented.map(({ file }) => file))).toEqual(
-    new Set(['errors.ts', 'pool/contract.ts', 'sandbox/contract.ts', 'wiring.ts']),
+    new Set([
+      'errors.ts',
+      'pool/contract.ts',
+      'sandbox/contract.ts',
+      'sandbox/files/contract.ts',
+      'sandbox/ports/contract.ts',
+      'sandbox/process/contract.ts',
+      'sandbox/pty/contract.ts',
+      'wiring.ts',
+    ]),
   )
 })
 
 it.each(documented)('the example in src/$file', async ({ code }) => {
-  expect(await run(`import { createPool, createSandbox, openTemplates, WarmcellError } from 'warmcell'\n${code}`)).not.toBe('')
+  expect(
+    await run(`import { createPool, createSandbox, listMicrovms, openTemplates, WarmcellError } from 'warmcell'\n${code}`),
+  ).not.toBe('')
 })

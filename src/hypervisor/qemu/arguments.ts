@@ -8,6 +8,9 @@ export const inherited = { agent: 3, qmp: 4, console: 5 } as const
 /** The name of the guest agent's port; the agent looks for it (protocol.md, section 1). */
 const agentPortName = 'warmcell.agent'
 
+/** What the host's process list shows in place of the program's own name. */
+export const processName = 'warmcell-vm'
+
 /** What the command line depends on beside the spec. */
 export interface QemuHost {
   /** 'kvm' on Linux, 'hvf' on macOS. */
@@ -57,7 +60,7 @@ export function cloneArguments(snapshot: VmSnapshot, id: string, host: QemuHost)
 function machineArguments(hardware: VmHardware, id: string, host: QemuHost): string[] {
   const emulated = hardware.isolation === 'emulated'
   return [
-    ...['-name', `${id},process=warmcell-vm`],
+    ...['-name', `${id},process=${processName}`],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-monitor', 'none', '-nic', 'none'],
     // A guest that restarts has ended: a panic and a reboot both show as the end of the process.
     '-no-reboot',

@@ -1,29 +1,65 @@
 /** The ports of one sandbox. */
 
+import type { Duplex } from 'node:stream'
+import type { CallOptions } from '../../common/deadline.ts'
+import { assertValid, callOptions, port as portSchema } from '../../common/validate.ts'
 import type { SandboxContext } from '../context.ts'
-import { UnimplementedError } from '../process/unimplemented.ts'
-import type { Ports } from './contract.ts'
+import { PortConnection } from './connection.ts'
+import type { ExposedPort, ExposeOptions, Ports } from './contract.ts'
+import { assertExposeOptions, HostPort } from './host-port.ts'
 
 export class SandboxPorts implements Ports {
   readonly #context: SandboxContext
+  readonly #exposed = new Set<HostPort>()
 
   constructor(context: SandboxContext) {
     this.#context = context
+    void context.ended.then(() => {
+      for (const hostPort of this.#exposed) void hostPort.close()
+    })
   }
 
-  expose(..._: unknown[]): never {
-    this.#todo()
+  async expose(port: number, options: ExposeOptions = {}): Promise<ExposedPort> {
+    assertValid(portSchema, port, 'ports.expose')
+    assertExposeOptions(options)
+    this.#context.assertRunning()
+    const exposed = new HostPort(port, (signal) => this.#open(port, { signal }))
+    this.#exposed.add(exposed)
+    exposed.onClose = () => void this.#exposed.delete(exposed)
+    try {
+      await exposed.listen(options)
+      this.#context.assertRunning()
+      return exposed
+    } catch (error) {
+      await exposed.close()
+      throw error
+    }
   }
 
-  waitFor(..._: unknown[]): never {
-    this.#todo()
+  async waitFor(port: number, options: CallOptions = {}): Promise<void> {
+    assertValid(portSchema, port, 'ports.waitFor')
+    assertValid(callOptions, options, 'ports.waitFor')
+    await this.#asking(() => this.#context.connection.ports.await(port, options))
   }
 
-  connect(..._: unknown[]): never {
-    this.#todo()
+  async connect(port: number, options: CallOptions = {}): Promise<Duplex> {
+    assertValid(portSchema, port, 'ports.connect')
+    assertValid(callOptions, options, 'ports.connect')
+    return this.#open(port, options)
   }
 
-  #todo(): never {
-    throw new UnimplementedError(this.#context.id)
+  async #open(port: number, options: CallOptions): Promise<Duplex> {
+    const stream = await this.#asking(() => this.#context.connection.ports.connect(port, options))
+    return new PortConnection(port, stream, this.#context)
+  }
+
+  /** Not by the context's own `call`: neither a connection nor a wait is activity, only bytes are. */
+  async #asking<T>(work: () => Promise<T>): Promise<T> {
+    this.#context.assertRunning()
+    try {
+      return await work()
+    } catch (error) {
+      throw await this.#context.explain(error)
+    }
   }
 }

@@ -5,6 +5,16 @@ import { RetainedBytes, wholeCharactersEnd } from '../../common/retained.ts'
 
 export type OutputStream = 'stdout' | 'stderr'
 
+export const outputStreams: readonly OutputStream[] = ['stdout', 'stderr']
+
+/** Who takes what a process prints once its readers have let go of it. */
+export interface OutputSink {
+  push(data: Uint8Array): void
+  /** Resolves when more may come; undefined when it may at once. */
+  room(): Promise<void> | undefined
+  end(failure?: { error: unknown }): void
+}
+
 /** How much of each of stdout, stderr and their interleaving is kept for the result, in bytes, when the caller says nothing. */
 export const bufferBytesDefault: number = 10 * 1_024 * 1_024
 
@@ -46,6 +56,8 @@ export class ProcessOutput {
   readonly #explain: (error: unknown) => Promise<unknown>
   #reader: AsyncIterator<Uint8Array> | undefined
   #web: { stream: ReadableStream<Uint8Array>; controller: ReadableStreamDefaultController<Uint8Array> } | undefined
+  #draining = false
+  #sink: OutputSink | undefined
 
   /** `explain` turns a failure of the connection into the error the caller should see. */
   constructor(source: Readable, record: (data: Uint8Array) => void, explain: (error: unknown) => Promise<unknown>) {
@@ -67,8 +79,8 @@ export class ProcessOutput {
           },
           pull: async () => {
             const data = await this.next()
-            if (data === undefined) controller.close()
-            else controller.enqueue(data)
+            if (data !== undefined) controller.enqueue(data)
+            else closeQuietly(controller)
           },
           cancel: () => void this.#readOn(),
         },
@@ -79,22 +91,31 @@ export class ProcessOutput {
     return this.#web.stream
   }
 
-  /** The next chunk, recorded; undefined at the end. Calls made at once are answered in order. */
+  /**
+   * The next chunk, recorded; undefined at the end, and when the output has been let go of or is taken for the result. Calls made at once
+   * are answered in order.
+   */
   async next(): Promise<Uint8Array | undefined> {
-    this.#reader ??= this.#source[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
-    const { done, value } = await this.#reader.next().catch(async (error: unknown) => {
-      // Dropped here (detached, disposed of): for a reader that is the end, not a failure.
-      if (this.#source.destroyed && this.#source.errored === null) return { done: true as const, value: undefined }
-      throw await this.#explain(error)
-    })
-    if (done === true) return undefined
-    this.#record(value)
-    return value
+    if (this.#draining || this.#sink !== undefined) return undefined
+    const sink = (): OutputSink | undefined => this.#sink
+    try {
+      const data = await this.#read()
+      // Let go of meanwhile: what was on its way belongs to whoever reads next.
+      const taker = sink()
+      if (taker === undefined) return data
+      if (data !== undefined) taker.push(data)
+      return undefined
+    } catch (error) {
+      sink()?.end({ error })
+      throw error
+    }
   }
 
-  /** Reads to the end whatever nobody else reads; resolves, also on failure, when there is no more. */
+  /** Reads to the end whatever nobody else reads; resolves, also on failure, when there is no more or it has been let go of. */
   async drain(): Promise<void> {
+    if (this.#sink !== undefined) return
     if (this.#reader === undefined && this.#web === undefined) {
+      this.#draining = true
       this.#source.on('data', this.#record)
       await this.#sourceEnd()
       return
@@ -109,6 +130,53 @@ export class ProcessOutput {
     await this.#sourceEnd()
   }
 
+  /** From now on everything goes to the sink, recorded, at the pace that it sets. Who reads here has come to the end. */
+  letGo(sink: OutputSink): void {
+    this.#sink = sink
+    if (this.#web !== undefined) closeQuietly(this.#web.controller)
+    if (this.#draining) this.#divert(sink)
+    else void this.#pump(sink)
+  }
+
+  async #pump(sink: OutputSink): Promise<void> {
+    try {
+      for (let data = await this.#read(); data !== undefined; data = await this.#read()) {
+        sink.push(data)
+        await sink.room()
+      }
+      sink.end()
+    } catch (error) {
+      sink.end({ error })
+    }
+  }
+
+  /** It flows already, into the record. */
+  #divert(sink: OutputSink): void {
+    this.#source.on('data', (data: Uint8Array) => {
+      sink.push(data)
+      const room = sink.room()
+      if (room === undefined) return
+      this.#source.pause()
+      void room.then(() => this.#source.resume())
+    })
+    void this.#sourceEnd().then(async () => {
+      const { errored } = this.#source
+      sink.end(errored === null ? undefined : { error: await this.#explain(errored) })
+    })
+  }
+
+  async #read(): Promise<Uint8Array | undefined> {
+    this.#reader ??= this.#source[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
+    const { done, value } = await this.#reader.next().catch(async (error: unknown) => {
+      // Dropped here (disposed of): for a reader that is the end, not a failure.
+      if (this.#source.destroyed && this.#source.errored === null) return { done: true as const, value: undefined }
+      throw await this.#explain(error)
+    })
+    if (done === true) return undefined
+    this.#record(value)
+    return value
+  }
+
   /** The reader has had enough; the process has not: what still comes is recorded, so that nothing holds it back. */
   async #readOn(): Promise<void> {
     for (let data: Uint8Array | undefined = new Uint8Array(0); data !== undefined; )
@@ -120,5 +188,14 @@ export class ProcessOutput {
     await new Promise<void>((resolve) => {
       for (const event of ['end', 'close', 'error']) this.#source.once(event, () => resolve())
     })
+  }
+}
+
+/** It may be closed already, by its reader or with the process. */
+function closeQuietly(controller: ReadableStreamDefaultController<Uint8Array>): void {
+  try {
+    controller.close()
+  } catch {
+    // As it should be.
   }
 }

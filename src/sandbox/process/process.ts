@@ -3,12 +3,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { GuestProcess } from '../../agent/index.ts'
 import { type CallOptions, withDeadline } from '../../common/deadline.ts'
-import { startTimer } from '../../common/timer.ts'
 import { assertValid } from '../../common/validate.ts'
 import { WarmcellError } from '../../errors.ts'
 import type { OutputChunk, Process } from './contract.ts'
-import { killGraceMsDefault, type SpawnOptions, signalSchema } from './options.ts'
-import { bufferBytesDefault, OutputRecord, type OutputStream, ProcessOutput } from './output.ts'
+import { DetachedOutput } from './detached.ts'
+import { armKills } from './kills.ts'
+import { type SpawnOptions, signalSchema } from './options.ts'
+import { bufferBytesDefault, OutputRecord, type OutputStream, outputStreams, ProcessOutput } from './output.ts'
 import type { ExecResult } from './result.ts'
 import { type SignalName, signalName, signalNumber } from './signals.ts'
 
@@ -23,10 +24,9 @@ export interface ProcessContext {
   readonly isReachable: () => Promise<boolean>
   /** Called once, when it has ended or the sandbox has. */
   readonly onEnd: () => void
+  /** Called when it is let go of. */
+  readonly onDetach: () => void
 }
-
-/** How long after the last SIGKILL the guest may take to say that the process has ended before it is asked whether it is there at all, in milliseconds. */
-const silenceMsMax = 2_000
 
 export class SandboxProcess implements Process {
   readonly id: string
@@ -40,7 +40,7 @@ export class SandboxProcess implements Process {
   #result: Promise<ExecResult> | undefined
   #timedOut = false
   #abort: { reason: unknown } | undefined
-  #detached = false
+  #detached: DetachedOutput | undefined
   #disposed = false
 
   constructor(guest: GuestProcess, context: ProcessContext, onOutput?: (stream: OutputStream, data: Uint8Array) => void) {
@@ -77,12 +77,16 @@ export class SandboxProcess implements Process {
     return this.guest.pid
   }
 
+  get missedBytes(): number {
+    return this.#detached?.missedBytes ?? 0
+  }
+
   get stdout(): ReadableStream<Uint8Array> {
-    return this.stdoutOutput.stream
+    return this.#detached === undefined ? this.stdoutOutput.stream : this.#detached.stream('stdout')
   }
 
   get stderr(): ReadableStream<Uint8Array> {
-    return this.stderrOutput.stream
+    return this.#detached === undefined ? this.stderrOutput.stream : this.#detached.stream('stderr')
   }
 
   get stdin(): WritableStream<string | Uint8Array> {
@@ -107,12 +111,26 @@ export class SandboxProcess implements Process {
   }
 
   detach(): void {
-    this.#detached = true
-    this.guest.stdout.destroy()
-    this.guest.stderr.destroy()
+    if (this.#detached === undefined) {
+      this.#detached = new DetachedOutput()
+      this.stdoutOutput.letGo(this.#detached.sink('stdout'))
+      this.stderrOutput.letGo(this.#detached.sink('stderr'))
+      this.#context.onDetach()
+    } else this.#detached.dismiss()
   }
 
-  async *[Symbol.asyncIterator](): AsyncIterator<OutputChunk> {
+  [Symbol.asyncIterator](): AsyncIterator<OutputChunk> {
+    return this.#detached === undefined ? this.#chunks() : this.#chunksAgain(this.#detached)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#detached !== undefined) return
+    this.#disposed = true
+    this.guest.abandon()
+    await this.#ended.catch(() => {})
+  }
+
+  async *#chunks(): AsyncGenerator<OutputChunk> {
     const outputs = { stdout: this.stdoutOutput, stderr: this.stderrOutput }
     const next = (stream: OutputStream): Promise<{ stream: OutputStream; data: Uint8Array | undefined }> => {
       const chunk = outputs[stream].next().then((data) => ({ stream, data }))
@@ -120,10 +138,7 @@ export class SandboxProcess implements Process {
       chunk.catch(() => {})
       return chunk
     }
-    const waiting = new Map<OutputStream, ReturnType<typeof next>>([
-      ['stdout', next('stdout')],
-      ['stderr', next('stderr')],
-    ])
+    const waiting = new Map(outputStreams.map((stream) => [stream, next(stream)]))
     while (waiting.size > 0) {
       const { stream, data } = await Promise.race(waiting.values())
       if (data === undefined) waiting.delete(stream)
@@ -134,11 +149,13 @@ export class SandboxProcess implements Process {
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#detached) return
-    this.#disposed = true
-    this.guest.abandon()
-    await this.#ended.catch(() => {})
+  async *#chunksAgain(detached: DetachedOutput): AsyncGenerator<OutputChunk> {
+    const reader = detached.read(outputStreams)
+    try {
+      for (let chunk = await reader.next(); chunk !== undefined; chunk = await reader.next()) yield chunk
+    } finally {
+      reader.leave()
+    }
   }
 
   async #finish(): Promise<ExecResult> {
@@ -146,6 +163,7 @@ export class SandboxProcess implements Process {
     await nextTurn()
     try {
       const [exit] = await Promise.all([this.#ended, this.stdoutOutput.drain(), this.stderrOutput.drain()])
+      await this.#detached?.ended
       if (this.#abort !== undefined) throw this.#abort.reason
       const { exitCode, signal, oomKilled, endedAt } = exit
       return {
@@ -178,32 +196,18 @@ export class SandboxProcess implements Process {
     this.guest.abandon()
   }
 
-  /** The timeout and the signal given at the start end the group in the same way. Returns what disarms both. */
   #armKills(): () => void {
-    const { timeoutMs, killGraceMs = killGraceMsDefault, signal } = this.#context.options
-    let cancelWatch: (() => void) | undefined
-    const terminate = (): void => {
-      this.guest.terminate(killGraceMs)
-      cancelWatch ??= startTimer(killGraceMs + silenceMsMax, () => void this.#giveUpOnSilence())
-    }
-    const onAbort = (): void => {
-      this.#abort ??= { reason: signal?.reason }
-      terminate()
-      // Nobody will read what is still to come; unread it would hold back the news of the end.
-      void this.wait().catch(() => {})
-    }
-    signal?.addEventListener('abort', onAbort, { once: true })
-    if (signal?.aborted) onAbort()
-    const onTimeout = (): void => {
-      this.#timedOut = true
-      terminate()
-    }
-    const spentMs = performance.now() - this.#context.startedAt
-    const cancelTimer = timeoutMs === undefined ? undefined : startTimer(Math.max(0, timeoutMs - spentMs), onTimeout)
-    return () => {
-      cancelTimer?.()
-      cancelWatch?.()
-      signal?.removeEventListener('abort', onAbort)
-    }
+    const { startedAt, options } = this.#context
+    return armKills(this.guest, startedAt, options, {
+      onTimeout: () => {
+        this.#timedOut = true
+      },
+      onAbort: (reason) => {
+        this.#abort ??= { reason }
+        // Nobody will read what is still to come; unread it would hold back the news of the end.
+        void this.wait().catch(() => {})
+      },
+      onSilence: () => void this.#giveUpOnSilence(),
+    })
   }
 }

@@ -4,20 +4,21 @@ import { definedOnly } from '../../common/defined.ts'
 import { guestPath } from '../../common/guest-path.ts'
 import { assertValid } from '../../common/validate.ts'
 import type { SandboxContext } from '../context.ts'
+import type { Registry } from '../registry.ts'
 import type { Process, Processes, ProcessInfo } from './contract.ts'
 import { runToEnd, textCallbacks } from './exec.ts'
 import { type Command, commandSchema, type ExecOptions, execSchema, type SpawnOptions, spawnSchema } from './options.ts'
 import type { OutputStream } from './output.ts'
 import { type ProcessContext, SandboxProcess } from './process.ts'
 import type { ExecResult } from './result.ts'
-import { UnimplementedError } from './unimplemented.ts'
 
 export class SandboxProcesses implements Processes {
   readonly #context: SandboxContext
-  #started = 0
+  readonly #registry: Registry
 
-  constructor(context: SandboxContext) {
+  constructor(context: SandboxContext, registry: Registry) {
     this.#context = context
+    this.#registry = registry
   }
 
   async exec(command: Command, options: ExecOptions): Promise<ExecResult> {
@@ -36,11 +37,12 @@ export class SandboxProcesses implements Processes {
   }
 
   async list(): Promise<ProcessInfo[]> {
-    throw new UnimplementedError()
+    this.#context.assertRunning()
+    return this.#registry.list()
   }
 
-  get(_id: string): Process | undefined {
-    throw new UnimplementedError()
+  get(id: string): Process | undefined {
+    return this.#registry.process(id)
   }
 
   async #start(
@@ -52,14 +54,16 @@ export class SandboxProcesses implements Processes {
     this.#context.assertRunning()
     options.signal?.throwIfAborted()
     const startedAt = performance.now()
+    const args = typeof command === 'string' ? ['/bin/sh', '-c', command] : command
+    const runAs = options.user ?? user
     const leave = this.#context.enter()
     try {
       const guest = await connection.start(
         {
-          arguments: typeof command === 'string' ? ['/bin/sh', '-c', command] : command,
+          arguments: args,
           environment: definedOnly({ ...env, ...options.env }),
           cwd: guestPath(cwd, options.cwd ?? ''),
-          user: options.user ?? user,
+          user: runAs,
           stdin: options.stdin ?? 'closed',
         },
         {
@@ -67,8 +71,16 @@ export class SandboxProcesses implements Processes {
           ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs }),
         },
       )
-      const context: ProcessContext = { id: `p${++this.#started}`, startedAt, options, explain, isReachable, onEnd: leave }
-      return new SandboxProcess(guest, context, onOutput)
+      const id = this.#registry.nextId()
+      const onEnd = (): void => {
+        forget()
+        leave()
+      }
+      const context: ProcessContext = { id, startedAt, options, explain, isReachable, onEnd, onDetach: leave }
+      const process = new SandboxProcess(guest, context, onOutput)
+      const info = { id, pid: guest.pid, command: [...args], user: runAs, startedAt: new Date(), pty: false }
+      const forget = this.#registry.add(info, { process })
+      return process
     } catch (error) {
       leave()
       throw await explain(error)

@@ -79,6 +79,14 @@ export async function readManifest(hostDirectory: string): Promise<Manifest> {
   throw new Error(`its manifest is not valid: ${path.join('.')}: ${message}`)
 }
 
+/** What the template in a directory is called; '' where it is none, or is still in the making. */
+export function templateNameAt(hostDirectory: string): Promise<string> {
+  return readManifest(hostDirectory).then(
+    ({ name }) => name,
+    () => '',
+  )
+}
+
 export function manifestText(manifest: Manifest & { readonly inputs: KeyInputs }): string {
   return `${JSON.stringify(manifest, null, 2)}\n`
 }

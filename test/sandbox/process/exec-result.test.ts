@@ -1,8 +1,8 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
-import { CommandExitError } from '../../src/index.ts'
-import { createFakePool, type FakeProgram } from '../../src/testing/index.ts'
+import { CommandExitError } from '../../../src/index.ts'
+import { createFakePool, type FakeProgram } from '../../../src/testing/index.ts'
 
 const flood: FakeProgram = async ({ argv, stdout }) => {
   const chunk = Buffer.alloc(65_536)

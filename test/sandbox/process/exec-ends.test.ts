@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createFakePool, type FakeProgram } from '../../src/testing/index.ts'
+import { createFakePool, type FakeProgram } from '../../../src/testing/index.ts'
 
 const stubborn: FakeProgram = async ({ stdout, onSignal, signal }) => {
   onSignal('SIGTERM', () => void stdout.write('no\n'))

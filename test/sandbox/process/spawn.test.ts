@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createFakePool, type FakeProgram } from '../../src/testing/index.ts'
+import { createFakePool, type FakeProgram } from '../../../src/testing/index.ts'
 
 let written = 0
 const yes: FakeProgram = async ({ stdout }) => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createFakePool } from '../../src/testing/index.ts'
+import { createFakePool } from '../../../src/testing/index.ts'
 
 test('4 MiB of stdin through cat come back whole, as bytes, text and pieces', async () => {
   await using pool = createFakePool()
