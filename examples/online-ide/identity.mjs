@@ -47,7 +47,7 @@ export function tenantOfSocket({ headers }, origin) {
 
 /** A name that may stand in logs and events: nobody can come back from it to the cookie. */
 function tenantOf(secret) {
-  return createHash('sha256').update(secret).digest('hex').slice(0, 12)
+  return createHash('sha256').update(secret).digest('hex').slice(0, 32)
 }
 
 /** Middleware: the visitor's workspace (`context.get('workspace')`), without which there is nothing to do. */

@@ -42,8 +42,8 @@ export function iconButton(name, title, onclick) {
 }
 
 /** A message that goes by itself. */
-export function toast(text, kind = 'error') {
-  const note = element('div', { class: `toast ${kind}` }, text)
+export function toast(text) {
+  const note = element('div', { class: 'toast' }, text)
   $('#toasts').append(note)
   setTimeout(() => note.remove(), 6_000)
 }
