@@ -46,5 +46,11 @@ export const port: z.ZodType<number> = z.number(portRange).int(portRange).min(1,
 
 export const abortSignal: z.ZodType<AbortSignal> = z.instanceof(AbortSignal, { error: 'expected an AbortSignal' })
 
-/** What ends a call early. */
-export const callOptions: z.ZodType = z.strictObject({ signal: abortSignal.optional(), timeoutMs: durationMs.optional() })
+/** What ends a call early, as a part of what may be said about it. */
+export const callShape: { signal: z.ZodType; timeoutMs: z.ZodType } = {
+  signal: abortSignal.optional(),
+  timeoutMs: durationMs.optional(),
+}
+
+/** What ends a call early, and nothing else. */
+export const callOptions: z.ZodType = z.strictObject(callShape)

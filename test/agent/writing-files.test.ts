@@ -169,3 +169,22 @@ it('appending says so, and says no mode', async () => {
   expect(said).toEqual([{ type: 'WriteFile', path: '/a', user: 'root', append: 1 }])
   connection.close()
 })
+
+it('a source that never waits is let go when it gives its own call up', async () => {
+  const { connection } = await talkTo({ onWriteFile: (_message, stream) => void stream.resume() })
+  const giveUp = new AbortController()
+  let released = false
+  const source = async function* () {
+    try {
+      for (let index = 0; ; index++) {
+        if (index === 2) giveUp.abort(new Error('enough'))
+        yield Buffer.alloc(10)
+      }
+    } finally {
+      released = true
+    }
+  }
+  await expect(connection.files.write('/a', source(), { ...owner, signal: giveUp.signal })).rejects.toThrow('enough')
+  await expect.poll(() => released).toBe(true)
+  connection.close()
+})

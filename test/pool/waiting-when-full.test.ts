@@ -136,13 +136,13 @@ test("with 'fail', a create that finds nothing warm fails at once, and what keep
 })
 
 test('a deadline in line says what was waited for, and leaves nothing', async () => {
-  await using pool = createFakePool({ budget: { sandboxes: 1 }, acquireTimeoutMs: 30 })
+  await using pool = createFakePool({ budget: { sandboxes: 1 }, acquireTimeoutMs: 500 })
   const first = await pool.createSandbox({ tenant: 'a' })
   const refusal = await pool.createSandbox({ tenant: 'b' }).catch((error: unknown) => error)
   expect(refusal).toMatchObject({
     code: 'POOL_EXHAUSTED',
     retryable: true,
-    message: expect.stringContaining('after 30 ms in line, all 1 sandboxes of the budget are in use'),
+    message: expect.stringContaining('after 500 ms in line, all 1 sandboxes of the budget are in use'),
     stats: { assigned: 1, waiting: 1, byTenant: { b: { rejected: 1 } } },
   })
   expect(pool.stats()).toMatchObject({ waiting: 0 })

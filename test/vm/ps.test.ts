@@ -4,12 +4,9 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
-import { listMicrovms, type MicrovmInfo } from '../../src/index.ts'
-import { poolOfThisFile } from './vm.ts'
+import { createPool, listMicrovms, type MicrovmInfo } from '../../src/index.ts'
 
 const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
-
-const pool = poolOfThisFile({ templates: { base: { resources: { memoryMib: 128 }, warm: 1 } } })
 
 /** Other tests of this machine have microVMs too. */
 async function own(): Promise<MicrovmInfo[]> {
@@ -17,9 +14,9 @@ async function own(): Promise<MicrovmInfo[]> {
 }
 
 it('a sandbox runs, what is warm stands still, and both are clones of one template', async () => {
-  await pool().ready()
-  await using sandbox = await pool().createSandbox()
-  await pool().ready()
+  await using pool = await createPool({ isolation: 'emulated', templates: { base: { resources: { memoryMib: 128 }, warm: 1 } } })
+  const sandbox = await pool.createSandbox()
+  await pool.ready()
   const listed = await own()
   const running = listed.find(({ id }) => id === sandbox.id)
   expect(running).toMatchObject({
@@ -41,7 +38,8 @@ it('a sandbox runs, what is warm stands still, and both are clones of one templa
 })
 
 it('the command line lists those of other programs too', async () => {
-  await using sandbox = await pool().createSandbox()
+  await using pool = await createPool({ isolation: 'emulated', templates: { base: { resources: { memoryMib: 128 } } } })
+  await using sandbox = await pool.createSandbox()
   const { stdout } = await promisify(execFile)(process.execPath, [cli, 'ps'])
   expect(stdout).toMatch(/^ID +STATE +ISOLATION +TEMPLATE +AGE +CPU +MEMORY +PID +OWNER\n/)
   expect(stdout).toMatch(

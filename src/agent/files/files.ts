@@ -1,13 +1,11 @@
 /** The conversation about files: protocol.md, chapter 3.3. */
 
 import { type CallOptions, withDeadline } from '../../common/deadline.ts'
-import type { WarmcellError } from '../../errors.ts'
-import type { MuxStream } from '../../mux/index.ts'
 import type { Exchange } from '../exchange.ts'
-import { encodeMessage, type GuestMessage, type HostMessage } from '../messages.ts'
-import { brokenOff, type Deed, fileFailure, type Place, tooMuch } from './failure.ts'
-import { Incoming } from './incoming.ts'
-import { Sending, type Source } from './sending.ts'
+import type { GuestMessage, HostMessage } from '../messages.ts'
+import { fileFailure, type Place, tooMuch } from './failure.ts'
+import type { Source } from './sending.ts'
+import { FileTalk } from './talk.ts'
 import { decodeTree, type Entry, encodeTree, placedEntryOf, type TreeEntry, type TreeNode } from './tree.ts'
 
 /** How a place is meant, beside its path: see `Place`. */
@@ -48,10 +46,10 @@ const listCharactersMax = 67_108_864
  * Every call throws FILE (a FileError) with the guest's errno; INVALID_ARGUMENT before anything is sent; GUEST_UNREACHABLE; PROTOCOL; TIMEOUT, or the signal's reason.
  */
 export class GuestFiles {
-  readonly #exchange: Exchange
+  readonly #talk: FileTalk
 
   constructor(exchange: Exchange) {
-    this.#exchange = exchange
+    this.#talk = new FileTalk(exchange)
   }
 
   /**
@@ -67,12 +65,12 @@ export class GuestFiles {
       append: append ? 1 : 0,
       ...(mode !== undefined && { mode }),
     }
-    await this.#send({ path, ...options }, 'written', opening, data instanceof Uint8Array ? once(data) : data, options)
+    await this.#talk.send({ path, ...options }, 'written', opening, data instanceof Uint8Array ? once(data) : data, options)
   }
 
   /** Writes a tree, in the order of its nodes. What was made before a failure stays. */
   async writeTree(path: string, nodes: AsyncIterable<TreeNode>, options: PlaceOptions): Promise<void> {
-    await this.#send(
+    await this.#talk.send(
       { path, ...options },
       'uploaded',
       { type: 'WriteTree', path, user: options.user },
@@ -85,10 +83,16 @@ export class GuestFiles {
   async read(path: string, options: PlaceOptions): Promise<OpenFile> {
     const place = { path, ...options }
     return withDeadline(`The reading of '${path}' in the guest`, options, async (signal) => {
-      const { stream, incoming } = await this.#open(place, 'read', 'reads', { type: 'ReadFile', path, user: place.user }, signal)
+      const { stream, incoming } = await this.#talk.open(
+        place,
+        'read',
+        'reads',
+        { type: 'ReadFile', path, user: place.user },
+        signal,
+      )
       stream.end()
-      const answer = await this.#answer(stream, incoming, place, 'read')
-      if (answer.type !== 'Reading') throw this.#exchange.broken(`${answer.type} in answer to ReadFile`)
+      const answer = await this.#talk.answer(stream, incoming, place, 'read')
+      if (answer.type !== 'Reading') throw this.#talk.broken(`${answer.type} in answer to ReadFile`)
       return { sizeBytes: answer.sizeBytes, next: () => incoming.chunk(), close: () => stream.reset() }
     })
   }
@@ -97,20 +101,25 @@ export class GuestFiles {
   async *readTree(path: string, options: Omit<Place, 'path'>, signal: AbortSignal): AsyncGenerator<TreeEntry> {
     const place = { path, ...options }
     const opening: HostMessage = { type: 'ReadTree', path, user: place.user }
-    const { stream, incoming } = await this.#open(place, 'downloaded', 'reads', opening, signal)
+    const { stream, incoming } = await this.#talk.open(place, 'downloaded', 'reads', opening, signal)
     try {
       stream.end()
-      const first = await this.#answer(stream, incoming, place, 'downloaded')
-      yield* decodeTree(this.#exchange, incoming, first)
+      const first = await this.#talk.answer(stream, incoming, place, 'downloaded')
+      yield* decodeTree(this.#talk.exchange, incoming, first)
     } finally {
       if (!stream.readableEnded) stream.reset()
     }
   }
 
   async stat(path: string, options: PlaceOptions): Promise<Entry> {
-    const answer = await this.#request({ path, ...options }, 'looked at', { type: 'Stat', path, user: options.user }, options)
-    if (answer.type !== 'Entry') throw this.#exchange.broken(`${answer.type} in answer to Stat`)
-    return placedEntryOf(this.#exchange, answer)
+    const answer = await this.#talk.request(
+      { path, ...options },
+      'looked at',
+      { type: 'Stat', path, user: options.user },
+      options,
+    )
+    if (answer.type !== 'Entry') throw this.#talk.broken(`${answer.type} in answer to Stat`)
+    return placedEntryOf(this.#talk.exchange, answer)
   }
 
   /** What is in a directory, in any order. @throws also FILE with EOVERFLOW for more than is kept. */
@@ -118,38 +127,39 @@ export class GuestFiles {
     const place = { path, ...options }
     const { user, depth } = options
     return withDeadline(`The listing of '${path}' in the guest`, options, async (signal) => {
-      const { stream, incoming } = await this.#open(place, 'listed', 'reads', { type: 'List', path, user, depth }, signal)
+      const { stream, incoming } = await this.#talk.open(place, 'listed', 'reads', { type: 'List', path, user, depth }, signal)
       stream.end()
       const entries: Entry[] = []
       let characters = 0
       for (let message = await incoming.message(); message !== undefined; message = await incoming.message()) {
-        if (message.type === 'Failed' && entries.length === 0) throw this.#refused(stream, fileFailure(place, 'listed', message))
-        if (message.type !== 'Entry') throw this.#exchange.broken(`${message.type} in a listing`)
+        if (message.type === 'Failed' && entries.length === 0)
+          throw this.#talk.refused(stream, fileFailure(place, 'listed', message))
+        if (message.type !== 'Entry') throw this.#talk.broken(`${message.type} in a listing`)
         characters += message.path.length + message.owner.length + (message.target?.length ?? 0)
         if (entries.length === listEntriesMax || characters > listCharactersMax) {
           const hint = 'List its directories one by one, or have the guest make a list in a file.'
-          throw this.#refused(
+          throw this.#talk.refused(
             stream,
             tooMuch(place, 'listed', `it holds more than ${listEntriesMax} entries or 64 MiB of names`, hint),
           )
         }
-        entries.push(placedEntryOf(this.#exchange, message))
+        entries.push(placedEntryOf(this.#talk.exchange, message))
       }
       return entries
     })
   }
 
   async makeDirectory(path: string, options: PlaceOptions): Promise<void> {
-    await this.#done({ path, ...options }, 'made', { type: 'MakeDirectory', path, user: options.user }, options)
+    await this.#talk.done({ path, ...options }, 'made', { type: 'MakeDirectory', path, user: options.user }, options)
   }
 
   async rename(path: string, to: string, options: PlaceOptions): Promise<void> {
-    await this.#done({ path, ...options }, 'renamed', { type: 'Rename', from: path, to, user: options.user }, options)
+    await this.#talk.done({ path, ...options }, 'renamed', { type: 'Rename', from: path, to, user: options.user }, options)
   }
 
   async remove(path: string, options: PlaceOptions & { recursive: boolean }): Promise<void> {
     const recursive = options.recursive ? 1 : 0
-    await this.#done({ path, ...options }, 'removed', { type: 'Remove', path, user: options.user, recursive }, options)
+    await this.#talk.done({ path, ...options }, 'removed', { type: 'Remove', path, user: options.user, recursive }, options)
   }
 
   /** Watches from when this resolves until it is closed. The options end only the beginning. */
@@ -158,85 +168,18 @@ export class GuestFiles {
     const recursive = options.recursive ? 1 : 0
     const opening: HostMessage = { type: 'Watch', path, user: options.user, recursive }
     return withDeadline(`The watch of '${path}' in the guest`, options, async (signal) => {
-      const { stream, incoming } = await this.#open(place, 'watched', 'watches', opening, signal)
-      const answer = await this.#answer(stream, incoming, place, 'watched')
-      if (answer.type !== 'Done') throw this.#exchange.broken(`${answer.type} in answer to Watch`)
+      const { stream, incoming } = await this.#talk.open(place, 'watched', 'watches', opening, signal)
+      const answer = await this.#talk.answer(stream, incoming, place, 'watched')
+      if (answer.type !== 'Done') throw this.#talk.broken(`${answer.type} in answer to Watch`)
       const next = async (): ReturnType<OpenWatch['next']> => {
         const message = await incoming.message()
         if (message === undefined) stream.end()
-        else if (message.type !== 'Changed') throw this.#exchange.broken(`${message.type} from a watch`)
+        else if (message.type !== 'Changed') throw this.#talk.broken(`${message.type} from a watch`)
         return message
       }
       return { next, close: () => stream.reset() }
     })
   }
-
-  /** One message out, then a source, and one message back: as early as the guest likes. */
-  async #send(place: Place, deed: Deed, opening: HostMessage, source: Source, options: CallOptions): Promise<void> {
-    const encoded = encodeMessage(opening)
-    await withDeadline(`'${place.path}' to be ${deed} in the guest`, options, async (signal) => {
-      const stream = await this.#exchange.stream('writes', signal)
-      const sending = new Sending(stream, source)
-      stream.write(encoded)
-      const answering = this.#exchange.answer(stream)
-      answering.then(
-        () => sending.stop(),
-        () => sending.stop(),
-      )
-      try {
-        await sending.run()
-      } catch (error) {
-        // The caller's own source has failed: the guest leaves nothing of it.
-        stream.reset()
-        answering.catch(() => {})
-        throw error
-      }
-      const answer = await answering
-      if (answer.type === 'Failed') throw this.#refused(stream, fileFailure(place, deed, answer))
-      if (answer.type !== 'Written') throw this.#exchange.broken(`${answer.type} in answer to ${opening.type}`)
-      if (!sending.ended) throw this.#exchange.broken('Written before all was sent')
-      if (opening.type === 'WriteFile' && answer.sizeBytes !== sending.sentBytes)
-        throw this.#exchange.broken(`${answer.sizeBytes} bytes written of ${sending.sentBytes} sent`)
-      stream.resume()
-    })
-  }
-
-  async #open(place: Place, deed: Deed, kind: 'reads' | 'watches', opening: HostMessage, signal: AbortSignal): Promise<Open> {
-    const encoded = encodeMessage(opening)
-    const stream = await this.#exchange.stream(kind, signal)
-    stream.write(encoded)
-    return { stream, incoming: new Incoming(this.#exchange, stream, () => brokenOff(place, deed)) }
-  }
-
-  /** The first message, which has to be there. */
-  async #answer(stream: MuxStream, incoming: Incoming, place: Place, deed: Deed): Promise<GuestMessage> {
-    const answer = await incoming.message()
-    if (answer === undefined) throw this.#exchange.broken('a stream that ends before its first message')
-    if (answer.type === 'Failed') throw this.#refused(stream, fileFailure(place, deed, answer))
-    return answer
-  }
-
-  async #request(place: Place, deed: Deed, message: HostMessage, options: CallOptions): Promise<GuestMessage> {
-    const answer = await this.#exchange.request(`'${place.path}' to be ${deed} in the guest`, message, options)
-    if (answer.type === 'Failed') throw fileFailure(place, deed, answer)
-    return answer
-  }
-
-  async #done(place: Place, deed: Deed, message: HostMessage, options: CallOptions): Promise<void> {
-    const answer = await this.#request(place, deed, message, options)
-    if (answer.type !== 'Done') throw this.#exchange.broken(`${answer.type} in answer to ${message.type}`)
-  }
-
-  /** The stream has no more to say: its place is given back. */
-  #refused<E extends WarmcellError>(stream: MuxStream, error: E): E {
-    stream.reset()
-    return error
-  }
-}
-
-interface Open {
-  readonly stream: MuxStream
-  readonly incoming: Incoming
 }
 
 async function* once(data: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -33,7 +33,10 @@ export class Sending {
     const stop = (): void => this.stop()
     this.#stream.once('close', stop)
     try {
-      while (!this.#stopped) {
+      for (;;) {
+        // Not left to the event: a source that never waits for anything would not let it be told.
+        if (this.#stream.destroyed) this.stop()
+        if (this.#stopped) return
         const next = await this.#unlessStopped(this.#iterator.next())
         if (next === undefined) return
         if (next.done === true) {

@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import { type CallOptions, withDeadline } from '../../common/deadline.ts'
 import { definedOnly } from '../../common/defined.ts'
 import { guestPath } from '../../common/guest-path.ts'
-import { assertValid } from '../../common/validate.ts'
+import { assertValid, callOptions } from '../../common/validate.ts'
 import { FileError } from '../../errors.ts'
 import type { SandboxContext } from '../context.ts'
 import type {
@@ -22,7 +22,6 @@ import type {
 import { takeTree } from './download.ts'
 import { byPath, fileEntry } from './entry.ts'
 import {
-  callSchema,
   dataSchema,
   downloadSchema,
   listSchema,
@@ -99,23 +98,23 @@ export class SandboxFiles implements Files {
   }
 
   async stat(path: string, options: CallOptions = {}): Promise<FileEntry> {
-    check('stat', { path }, callSchema, options)
+    check('stat', { path }, callOptions, options)
     return this.#stat(path, options)
   }
 
   async exists(path: string, options: CallOptions = {}): Promise<boolean> {
-    check('exists', { path }, callSchema, options)
+    check('exists', { path }, callOptions, options)
     return this.#stat(path, options).then(() => true, falseWhereNothingIs)
   }
 
   async mkdir(path: string, options: CallOptions = {}): Promise<void> {
-    check('mkdir', { path }, callSchema, options)
+    check('mkdir', { path }, callOptions, options)
     const how = { ...this.#place(path), ...limits(options) }
     await this.#context.call(() => this.#context.connection.files.makeDirectory(this.#path(path), how))
   }
 
   async rename(from: string, to: string, options: CallOptions = {}): Promise<void> {
-    check('rename', { from, to }, callSchema, options)
+    check('rename', { from, to }, callOptions, options)
     const how = { ...this.#place(from), ...limits(options) }
     await this.#context.call(() => this.#context.connection.files.rename(this.#path(from), this.#path(to), how))
   }
@@ -141,7 +140,7 @@ export class SandboxFiles implements Files {
   }
 
   async upload(hostPath: string, path: string, options: CallOptions = {}): Promise<void> {
-    check('upload', { hostPath, guestPath: path }, callSchema, options)
+    check('upload', { hostPath, guestPath: path }, callOptions, options)
     const how = { ...this.#place(path), ...limits(options) }
     await this.#context.call(() => this.#context.connection.files.writeTree(this.#path(path), hostTree(resolve(hostPath)), how))
   }

@@ -1,7 +1,7 @@
 /** What callers may say about files: the checks on it. */
 
 import { z } from 'zod'
-import { abortSignal, durationMs, plainText, whole } from '../../common/validate.ts'
+import { abortSignal, callShape, plainText, whole } from '../../common/validate.ts'
 
 /** The longest path that Linux takes, in bytes: PATH_MAX of 4,096, less the NUL at its end. */
 const pathBytesMax = 4_095
@@ -16,11 +16,7 @@ export const pathSchema: z.ZodType = plainText
   .refine((path) => path !== '', 'expected a path, not an empty one')
   .refine((path) => Buffer.byteLength(path) <= pathBytesMax, `expected a path of at most ${pathBytesMax} bytes`)
 
-const callShape = { signal: abortSignal.optional(), timeoutMs: durationMs.optional() }
-
 const flag = z.boolean({ error: 'expected true or false' }).optional()
-
-export const callSchema: z.ZodType = z.strictObject(callShape)
 
 export const readSchema: z.ZodType = z.strictObject({
   ...callShape,

@@ -36,8 +36,8 @@ export async function redraw(output: Uint8Array, { cols, rows }: Size, urgent: b
 }
 
 async function draw(output: Uint8Array, cols: number, rows: number): Promise<Uint8Array | undefined> {
-  const workerData = { output, cols, rows }
-  const worker = new Worker(new URL('./emulator-worker.js', import.meta.url), { workerData, resourceLimits, execArgv: [] })
+  const worker = startWorker({ output, cols, rows })
+  if (worker === undefined) return undefined
   let cancelTimer = (): void => {}
   try {
     return await new Promise<Uint8Array | undefined>((resolve) => {
@@ -48,5 +48,14 @@ async function draw(output: Uint8Array, cols: number, rows: number): Promise<Uin
   } finally {
     cancelTimer()
     await worker.terminate()
+  }
+}
+
+/** Undefined on a host that has no thread left to give. */
+function startWorker(workerData: { output: Uint8Array } & Size): Worker | undefined {
+  try {
+    return new Worker(new URL('./emulator-worker.js', import.meta.url), { workerData, resourceLimits, execArgv: [] })
+  } catch {
+    return undefined
   }
 }

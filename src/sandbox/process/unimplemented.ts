@@ -1,3 +1,0 @@
-/** Marks what is yet to be built. */
-
-export class UnimplementedError extends Error {}
