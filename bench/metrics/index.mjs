@@ -10,6 +10,7 @@ import { ownCpu } from './own-cpu.mjs'
 import { refill } from './refill.mjs'
 import { tail } from './tail.mjs'
 import { templateBoot } from './template-boot.mjs'
+import { terminalEcho } from './terminal-echo.mjs'
 import { throughput } from './throughput.mjs'
 
 /**
@@ -21,4 +22,18 @@ import { throughput } from './throughput.mjs'
  *
  * @type {Row[]}
  */
-export const rows = [fromWarm, call, fromNothing, burst, refill, memory, throughput, destroy, ownCpu, templateBoot, tail, files]
+export const rows = [
+  fromWarm,
+  call,
+  fromNothing,
+  burst,
+  refill,
+  memory,
+  throughput,
+  destroy,
+  ownCpu,
+  templateBoot,
+  tail,
+  files,
+  terminalEcho,
+]
