@@ -3,8 +3,9 @@
 import { type Deferred, deferred } from '../common/deferred.ts'
 import { WarmcellError } from '../errors.ts'
 import { type MuxStream, violation } from '../mux/index.ts'
+import { encodeMessage } from './codec.ts'
 import { spawnFailure } from './failure.ts'
-import { encodeMessage, type GuestMessage } from './messages.ts'
+import type { GuestMessage } from './messages.ts'
 import type { GuestExit, ProcessSpec } from './process.ts'
 import { MessageReader } from './reader.ts'
 

@@ -3,7 +3,8 @@
 import { type CallOptions, withDeadline } from '../common/deadline.ts'
 import { WarmcellError } from '../errors.ts'
 import { type MuxSession, type MuxStream, violation } from '../mux/index.ts'
-import { encodeMessage, type GuestMessage, type HostMessage } from './messages.ts'
+import { encodeMessage } from './codec.ts'
+import type { GuestMessage, HostMessage } from './messages.ts'
 import { type Kind, Places } from './places.ts'
 import { readMessage } from './reader.ts'
 

@@ -2,9 +2,9 @@
 
 import type { Duplex } from 'node:stream'
 import { type CallOptions, withDeadline } from '../common/deadline.ts'
+import { encodeMessage } from './codec.ts'
 import type { Exchange } from './exchange.ts'
 import { connectFailure } from './failure.ts'
-import { encodeMessage } from './messages.ts'
 
 /** What listens in one guest. While 128 connections and waits are under way, further ones wait in line, first come first served. */
 export class GuestPorts {

@@ -3,8 +3,9 @@
 import type { Duplex } from 'node:stream'
 import { WarmcellError } from '../errors.ts'
 import { violation } from '../mux/index.ts'
+import { decodeMessage } from './codec.ts'
 import { lengthBytes } from './fields.ts'
-import { type Direction, decodeMessage, type GuestMessage, type HostMessage, messageBytesMax } from './messages.ts'
+import { type Direction, type GuestMessage, type HostMessage, messageBytesMax } from './messages.ts'
 
 export type MessageTowards<D extends Direction> = D extends 'host' ? GuestMessage : HostMessage
 

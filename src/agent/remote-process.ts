@@ -2,8 +2,8 @@
 
 import { Readable, type Writable } from 'node:stream'
 import type { MuxSession, MuxStream } from '../mux/index.ts'
+import { encodeMessage } from './codec.ts'
 import { ControlStream } from './control.ts'
-import { encodeMessage } from './messages.ts'
 import type { GuestExit, GuestProcess, ProcessSpec } from './process.ts'
 import { channelWriter } from './stdin.ts'
 

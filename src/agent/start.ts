@@ -1,7 +1,7 @@
 /** A process spec as the message that starts it, refused here when Linux or the wire would refuse it. */
 
 import { WarmcellError } from '../errors.ts'
-import { encodeMessage } from './messages.ts'
+import { encodeMessage } from './codec.ts'
 import type { ProcessSpec } from './process.ts'
 
 /** The longest argument and the longest variable Linux takes: MAX_ARG_STRLEN of 131,072, less the NUL at its end. */

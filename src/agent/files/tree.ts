@@ -1,8 +1,9 @@
 /** A tree of files as it goes over a stream: an entry after the other, behind each file its bytes. */
 
 import { posix } from 'node:path'
+import { encodeMessage } from '../codec.ts'
 import type { Exchange } from '../exchange.ts'
-import { encodeMessage, type FileFacts, type GuestMessage } from '../messages.ts'
+import type { FileFacts, GuestMessage } from '../messages.ts'
 import type { Incoming } from './incoming.ts'
 
 /** The kinds of protocol.md, by number. */
