@@ -1,8 +1,14 @@
-//! Messages as bytes: a length, a type, then flat fields. What each type means is in `kinds`.
+//! Messages as bytes: a length, a type, then flat fields. What they say is below.
 
-mod kinds;
+mod answers;
+mod facts;
+mod numbers;
+mod requests;
 
-pub use kinds::*;
+pub use answers::*;
+pub use facts::*;
+pub use numbers::*;
+pub use requests::*;
 
 use crate::yamux::Violation;
 

@@ -1,51 +1,9 @@
-//! What each message says, in types.
+//! What a host says, in types: decoded, and refused where it breaks the contract.
 
-use super::{Encoder, Message};
-use crate::errno::{self, Errno};
+use super::numbers::*;
+use super::Message;
 use crate::yamux::Violation;
 
-/// The contract both sides speak.
-pub const GENERATION: u64 = 3;
-
-pub const HELLO: u8 = 0x01;
-pub const START: u8 = 0x02;
-pub const ATTACH: u8 = 0x03;
-pub const SIGNAL: u8 = 0x04;
-pub const TERMINATE: u8 = 0x05;
-pub const WRITE_FILE: u8 = 0x06;
-pub const QUIESCE: u8 = 0x07;
-pub const SET_CLOCK: u8 = 0x08;
-pub const RESIZE: u8 = 0x09;
-pub const READ_FILE: u8 = 0x0a;
-pub const STAT: u8 = 0x0b;
-pub const LIST: u8 = 0x0c;
-pub const MAKE_DIRECTORY: u8 = 0x0d;
-pub const RENAME: u8 = 0x0e;
-pub const REMOVE: u8 = 0x0f;
-pub const WATCH: u8 = 0x10;
-pub const READ_TREE: u8 = 0x11;
-pub const WRITE_TREE: u8 = 0x12;
-pub const NODE: u8 = 0x13;
-pub const CONNECT: u8 = 0x14;
-pub const AWAIT_PORT: u8 = 0x15;
-pub const MEASURE: u8 = 0x16;
-pub const LIMIT: u8 = 0x17;
-pub const WELCOME: u8 = 0x81;
-pub const STARTED: u8 = 0x82;
-pub const EXITED: u8 = 0x83;
-pub const SIGNALLED: u8 = 0x84;
-pub const WRITTEN: u8 = 0x86;
-pub const QUIESCED: u8 = 0x87;
-pub const CLOCK_SET: u8 = 0x88;
-pub const READING: u8 = 0x8a;
-pub const DONE: u8 = 0x8b;
-pub const CHANGED: u8 = 0x91;
-pub const ENTRY: u8 = 0x93;
-pub const MEASURED: u8 = 0x96;
-pub const FAILED: u8 = 0xff;
-
-/// The longest text a `Failed` carries.
-const FAILED_MESSAGE_BYTES_MAX: usize = 4096;
 const ENTROPY_BYTES: std::ops::RangeInclusive<usize> = 32..=256;
 
 /// Who this microVM is, told once in a session.
@@ -93,63 +51,6 @@ pub struct WriteFile<'a> {
     /// Absent: as it is.
     pub mode: Option<u32>,
     pub append: bool,
-}
-
-/// What is said of something in a file system, whichever way it goes.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Facts<'a> {
-    pub path: &'a str,
-    pub kind: NodeKind,
-    pub size_bytes: u64,
-    pub mode: u32,
-    /// Since 1970.
-    pub modified_ns: u64,
-    /// Of a symbolic link.
-    pub target: Option<&'a str>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NodeKind {
-    File = 1,
-    Directory = 2,
-    Symlink = 3,
-    /// Never from the host.
-    Other = 4,
-}
-
-impl<'a> Facts<'a> {
-    /// A `Node`, which the host sends in a tree.
-    pub fn decode(message: &Message<'a>) -> Result<Facts<'a>, Violation> {
-        if message.kind != NODE {
-            return Err(Violation("something other than a node in a tree"));
-        }
-        let kind = match message.number(2)? {
-            1 => NodeKind::File,
-            2 => NodeKind::Directory,
-            3 => NodeKind::Symlink,
-            _ => return Err(Violation("a node that is no file, directory or symlink")),
-        };
-        Ok(Facts {
-            path: message.text(1)?,
-            kind,
-            size_bytes: message.number(3)?,
-            mode: file_mode(message.number(4)?)?,
-            modified_ns: message.number(5)?,
-            target: message.optional_text(6)?,
-        })
-    }
-
-    /// An `Entry`, which the guest sends.
-    pub fn encode(&self, owner: &str) -> Vec<u8> {
-        let encoder = Encoder::new(ENTRY).text(1, self.path).number(2, self.kind as u64).number(3, self.size_bytes);
-        let encoder = encoder.number(4, self.mode.into()).number(5, self.modified_ns);
-        match self.target {
-            Some(target) => encoder.text(6, target),
-            None => encoder,
-        }
-        .text(7, owner)
-        .finish()
-    }
 }
 
 /// What a tenant may have of the machine. Absent: as it is.
@@ -306,7 +207,7 @@ fn flag(message: &Message<'_>, tag: u8) -> Result<bool, Violation> {
     Ok(require(message.number(tag)?, |&number| number <= 1, "a flag that is neither 0 nor 1")? == 1)
 }
 
-fn file_mode(number: u64) -> Result<u32, Violation> {
+pub(super) fn file_mode(number: u64) -> Result<u32, Violation> {
     Ok(require(number, |&mode| mode <= 0o7777, "a mode of more than 12 bits")? as u32)
 }
 
@@ -349,130 +250,10 @@ impl ProcessRequest {
     }
 }
 
-#[derive(Debug, PartialEq, Eq)]
-pub struct Exited {
-    pub exit_code: u64,
-    /// 0 for none.
-    pub signal: u64,
-    pub oom_killed: bool,
-}
-
-impl Exited {
-    pub fn encode(&self) -> Vec<u8> {
-        Encoder::new(EXITED).number(1, self.exit_code).number(2, self.signal).number(3, self.oom_killed.into()).finish()
-    }
-}
-
-/// What a tenant has used of the machine, and may.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Measured {
-    pub cpu_us: u64,
-    pub memory_bytes: u64,
-    pub memory_max_bytes: u64,
-    pub disk_bytes: u64,
-    pub disk_max_bytes: u64,
-    pub processes: u64,
-    pub oom_kills: u64,
-}
-
-impl Measured {
-    pub fn encode(&self) -> Vec<u8> {
-        let encoder = Encoder::new(MEASURED).number(1, self.cpu_us).number(2, self.memory_bytes).number(3, self.memory_max_bytes);
-        let encoder = encoder.number(4, self.disk_bytes).number(5, self.disk_max_bytes);
-        encoder.number(6, self.processes).number(7, self.oom_kills).finish()
-    }
-}
-
-/// A request that could not be met, and why, in words for the host's user.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Failed {
-    pub errno: Errno,
-    /// One word: what was being done.
-    pub step: &'static str,
-    pub message: String,
-}
-
-impl Failed {
-    pub fn new(errno: Errno, step: &'static str, what: impl std::fmt::Display) -> Failed {
-        Failed { errno, step, message: what.to_string() }
-    }
-
-    /// With the system's words for the error behind ours.
-    pub fn because(errno: Errno, step: &'static str, what: impl std::fmt::Display) -> Failed {
-        Failed { errno, step, message: format!("{}: {}", what, errno.describe()) }
-    }
-
-    pub fn encode(&self) -> Vec<u8> {
-        let mut end = self.message.len().min(FAILED_MESSAGE_BYTES_MAX);
-        while !self.message.is_char_boundary(end) {
-            end -= 1;
-        }
-        Encoder::new(FAILED).text(1, &self.errno.name()).text(2, self.step).text(3, &self.message[..end]).finish()
-    }
-}
-
-pub fn welcome(kernel_release: &str, boot_id: &str) -> Vec<u8> {
-    let version = env!("CARGO_PKG_VERSION");
-    Encoder::new(WELCOME).number(1, GENERATION).text(2, version).text(3, kernel_release).text(4, boot_id).finish()
-}
-
-pub fn started(pid: i32) -> Vec<u8> {
-    Encoder::new(STARTED).number(1, pid as u64).finish()
-}
-
-pub fn signalled(delivered: bool) -> Vec<u8> {
-    Encoder::new(SIGNALLED).number(1, delivered.into()).finish()
-}
-
-pub fn written(size_bytes: u64) -> Vec<u8> {
-    Encoder::new(WRITTEN).number(1, size_bytes).finish()
-}
-
-pub fn quiesced(processes: usize) -> Vec<u8> {
-    Encoder::new(QUIESCED).number(1, processes as u64).finish()
-}
-
-pub fn clock_set() -> Vec<u8> {
-    Encoder::new(CLOCK_SET).finish()
-}
-
-pub fn reading(size_bytes: u64) -> Vec<u8> {
-    Encoder::new(READING).number(1, size_bytes).finish()
-}
-
-pub fn done() -> Vec<u8> {
-    Encoder::new(DONE).finish()
-}
-
-/// What happened to something that is watched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    Create = 1,
-    Write = 2,
-    Remove = 3,
-    Rename = 4,
-    /// More than could be told.
-    Overflow = 5,
-}
-
-/// `from` is where it was before a rename.
-pub fn changed(change: Change, path: &str, from: Option<&str>) -> Vec<u8> {
-    let encoder = Encoder::new(CHANGED).number(1, change as u64).text(2, path);
-    match from {
-        Some(from) => encoder.text(3, from),
-        None => encoder,
-    }
-    .finish()
-}
-
-/// A request the guest does not know: of a later generation, or in the wrong place.
-pub fn unknown(kind: u8) -> Failed {
-    Failed::new(errno::EOPNOTSUPP, "message", format!("a message of type {:#04x} means nothing here", kind))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::Encoder;
 
     #[test]
     fn a_start_keeps_the_order_of_its_arguments() {
@@ -497,15 +278,5 @@ mod tests {
         assert!(Opening::decode(&Message::decode(&attach[4..]).unwrap()).is_err());
         let other = Encoder::new(0x7f).finish();
         assert_eq!(Opening::decode(&Message::decode(&other[4..]).unwrap()), Ok(Opening::Unknown));
-    }
-
-    #[test]
-    fn a_long_failure_is_cut_between_characters() {
-        let failed = Failed::new(errno::ENOENT, "exec", "é".repeat(4000));
-        let bytes = failed.encode();
-        let message = Message::decode(&bytes[4..]).unwrap();
-        assert_eq!(message.text(3).unwrap().len(), 4096);
-        let failed = Failed::new(errno::ENOENT, "exec", format!("x{}", "é".repeat(4000)));
-        assert_eq!(Message::decode(&failed.encode()[4..]).unwrap().text(3).unwrap().len(), 4095);
     }
 }

@@ -1,0 +1,41 @@
+//! The numbers of the messages, and of the contract.
+
+/// The contract both sides speak.
+pub const GENERATION: u64 = 3;
+
+pub const HELLO: u8 = 0x01;
+pub const START: u8 = 0x02;
+pub const ATTACH: u8 = 0x03;
+pub const SIGNAL: u8 = 0x04;
+pub const TERMINATE: u8 = 0x05;
+pub const WRITE_FILE: u8 = 0x06;
+pub const QUIESCE: u8 = 0x07;
+pub const SET_CLOCK: u8 = 0x08;
+pub const RESIZE: u8 = 0x09;
+pub const READ_FILE: u8 = 0x0a;
+pub const STAT: u8 = 0x0b;
+pub const LIST: u8 = 0x0c;
+pub const MAKE_DIRECTORY: u8 = 0x0d;
+pub const RENAME: u8 = 0x0e;
+pub const REMOVE: u8 = 0x0f;
+pub const WATCH: u8 = 0x10;
+pub const READ_TREE: u8 = 0x11;
+pub const WRITE_TREE: u8 = 0x12;
+pub const NODE: u8 = 0x13;
+pub const CONNECT: u8 = 0x14;
+pub const AWAIT_PORT: u8 = 0x15;
+pub const MEASURE: u8 = 0x16;
+pub const LIMIT: u8 = 0x17;
+pub const WELCOME: u8 = 0x81;
+pub const STARTED: u8 = 0x82;
+pub const EXITED: u8 = 0x83;
+pub const SIGNALLED: u8 = 0x84;
+pub const WRITTEN: u8 = 0x86;
+pub const QUIESCED: u8 = 0x87;
+pub const CLOCK_SET: u8 = 0x88;
+pub const READING: u8 = 0x8a;
+pub const DONE: u8 = 0x8b;
+pub const CHANGED: u8 = 0x91;
+pub const ENTRY: u8 = 0x93;
+pub const MEASURED: u8 = 0x96;
+pub const FAILED: u8 = 0xff;
