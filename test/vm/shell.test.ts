@@ -27,8 +27,9 @@ it('is a shell in a microVM of the size of this terminal, and exits with its cod
   expect(await eventually(() => shown().includes('# '), 60_000)).toBe(true)
   child.stdin?.write('stty size; echo $WORD; hostname\r')
   expect(await eventually(() => /30 100\s+here\s+wc-/.test(shown()), 20_000)).toBe(true)
-  child.stdin?.write('sleep 60\r')
-  expect(await eventually(() => shown().includes('sleep 60'), 20_000)).toBe(true)
+  // Its echo alone would not say that it runs.
+  child.stdin?.write('echo be"gun"; sleep 600\r')
+  expect(await eventually(() => shown().includes('begun'), 20_000)).toBe(true)
   child.stdin?.write('\x03')
   child.stdin?.write('exit 5\r')
   expect(await eventually(() => shown().includes('as before'), 60_000)).toBe(true)
