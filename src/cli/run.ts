@@ -3,7 +3,7 @@
 import type { Process, Sandbox } from '../index.ts'
 import { interruptible } from './interruption.ts'
 import { type MicrovmChoices, withMicrovm } from './microvm.ts'
-import { exitCodeOfFailure } from './report.ts'
+import { exitCodeOfFailure, reportFailure } from './report.ts'
 import { downloadAll, type Transfer, upload } from './transfer.ts'
 
 interface RunOptions extends MicrovmChoices {
@@ -50,9 +50,23 @@ async function fetched(sandbox: Sandbox, { download, quiet }: RunOptions, exitCo
 async function attach(guest: Process): Promise<number> {
   const forward = (signal: NodeJS.Signals): void => void guest.kill(signal).catch(() => {})
   for (const signal of forwarded) process.on(signal, forward)
+  let lost = false
+  const onLost = (error: NodeJS.ErrnoException): void => {
+    // What the kernel does to one that writes to `| head`. Without it `yes` would go on for ever.
+    if (error.code === 'EPIPE') forward('SIGPIPE')
+    else {
+      lost = true
+      reportFailure(new Error(`The command's output could not be written here: ${error.message}.`))
+    }
+  }
   const input = feed(guest)
   try {
-    const [result] = await Promise.all([guest.wait(), copy(guest.stdout, process.stdout), copy(guest.stderr, process.stderr)])
+    const [result] = await Promise.all([
+      guest.wait(),
+      copy(guest.stdout, process.stdout, onLost),
+      copy(guest.stderr, process.stderr, onLost),
+    ])
+    if (lost && result.ok) return exitCodeOfFailure
     return result.timedOut ? exitCodeOfTimeout : result.exitCode
   } finally {
     input.stop()
@@ -82,11 +96,16 @@ function feed(guest: Process): { stop: () => void } {
   }
 }
 
-/** Copies output at the pace of whoever reads it here. A reader that has gone (`| head`) ends the copying, not the command. */
-async function copy(from: ReadableStream<Uint8Array>, to: NodeJS.WriteStream): Promise<void> {
+/** Copies output at the pace of whoever reads it here. When nobody takes it any more the rest is dropped, and told. */
+async function copy(
+  from: ReadableStream<Uint8Array>,
+  to: NodeJS.WriteStream,
+  onLost: (error: NodeJS.ErrnoException) => void,
+): Promise<void> {
   let gone = false
-  to.once('error', () => {
+  to.once('error', (error) => {
     gone = true
+    onLost(error)
   })
   for await (const chunk of from as unknown as AsyncIterable<Uint8Array>) {
     if (!gone) await new Promise<void>((resolve) => to.write(chunk, () => resolve()))

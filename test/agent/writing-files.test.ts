@@ -75,6 +75,17 @@ it('a write that is given up is reset, so that it leaves nothing in the guest', 
   connection.close()
 })
 
+it('a source that gives nothing and never waits is given up in time', async () => {
+  let pieces = 0
+  async function* nothing(): AsyncGenerator<Uint8Array> {
+    for (; pieces < 1_000_000; pieces++) yield new Uint8Array(0)
+  }
+  const { connection } = await talkTo({})
+  await expect(connection.files.write('/a', nothing(), { ...owner, timeoutMs: 20 })).rejects.toMatchObject({ code: 'TIMEOUT' })
+  expect(pieces).toBeLessThan(1_000_000)
+  connection.close()
+})
+
 it('a bad path is refused before anything is sent', async () => {
   const { connection } = await talkTo({})
   await expect(connection.files.write('', Buffer.alloc(0), owner)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })

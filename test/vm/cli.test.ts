@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { Scratch } from '../support/scratch.ts'
@@ -85,10 +85,31 @@ describe('warmcell run', () => {
     })
   })
 
-  it('does not mind a reader that goes away', async () => {
-    const { child, ended } = start(['run', '--', 'sh', '-c', 'yes | head -n 100000; exit 3'])
+  it('ends a command whose reader has gone away, as a pipe does', async () => {
+    const { child, ended } = start(['run', '--', 'yes'])
+    child.stdout.once('data', () => child.stdout.destroy())
+    expect(await ended).toMatchObject({ code: 141, stderr: '' })
+  })
+
+  it('does not mind a reader that goes away when nothing more is printed', async () => {
+    const { child, ended } = start(['run', '--', 'sh', '-c', 'echo first; sleep 1; exit 3'])
     child.stdout.once('data', () => child.stdout.destroy())
     expect((await ended).code).toBe(3)
+  })
+
+  it('says that its output was lost on a full disk, and does not exit with 0', async () => {
+    const full = openSync('/dev/full', 'w')
+    const child = spawn(process.execPath, [cli, 'run', '--', 'echo', 'all of it'], {
+      env: { ...process.env, WARMCELL_ISOLATION: 'emulated' },
+      stdio: ['ignore', full, 'pipe'],
+    })
+    closeSync(full)
+    let stderr = ''
+    child.stderr?.on('data', (chunk: Buffer) => {
+      stderr += chunk
+    })
+    const [code] = await once(child, 'close')
+    expect([code, stderr]).toEqual([125, expect.stringContaining('ENOSPC')])
   })
 
   it('says in one line what is wrong, and exits with 125', async () => {

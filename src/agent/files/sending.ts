@@ -1,5 +1,6 @@
 /** Bytes of this side on their way to the guest, taken from their source at the guest's pace. */
 
+import { setImmediate } from 'node:timers/promises'
 import type { MuxStream } from '../../mux/index.ts'
 
 /** Where bytes come from. `return` is called when they are not wanted any more; it has to be quick to matter. */
@@ -45,7 +46,9 @@ export class Sending {
           return
         }
         this.#sentBytes += next.value.length
-        if (!this.#stream.write(next.value)) await this.#unlessStopped(this.#drained())
+        // Nothing is held back by an empty piece: a source of nothing else would leave no turn to timers and signals.
+        if (next.value.length === 0) await setImmediate()
+        else if (!this.#stream.write(next.value)) await this.#unlessStopped(this.#drained())
       }
     } catch (error) {
       this.#stopped = true // it has failed: nothing is left to be let go

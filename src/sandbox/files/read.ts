@@ -1,6 +1,7 @@
 /** The content of a guest's file: whole, within a bound, or as a stream. */
 
 import type { OpenFile } from '../../agent/index.ts'
+import { onAbort } from '../../common/on-abort.ts'
 import { RetainedBytes } from '../../common/retained.ts'
 import { FileError } from '../../errors.ts'
 
@@ -39,10 +40,10 @@ export interface StreamHooks {
 /** As a web stream. One piece is taken from the guest per piece read, so that backpressure reaches the guest; cancelling ends the reading there. */
 export function asStream(file: OpenFile, { call, signal }: StreamHooks): ReadableStream<Uint8Array> {
   let closed = false
-  let onAbort = (): void => {}
+  let unlink: (() => void) | undefined
   const close = (): void => {
     closed = true
-    signal?.removeEventListener('abort', onAbort)
+    unlink?.()
     file.close()
   }
   /** Undefined at the end, whoever has brought it about. */
@@ -57,12 +58,12 @@ export function asStream(file: OpenFile, { call, signal }: StreamHooks): Readabl
   return new ReadableStream<Uint8Array>(
     {
       start: (controller) => {
-        onAbort = () => {
+        const abort = (): void => {
           close()
           controller.error(signal?.reason)
         }
-        if (signal?.aborted === true) onAbort()
-        else signal?.addEventListener('abort', onAbort, { once: true })
+        if (signal?.aborted === true) abort()
+        else unlink = signal && onAbort(signal, abort)
       },
       pull: async (controller) => {
         try {

@@ -60,6 +60,9 @@ async function* fileNode(hostPath: string, path: string, noFollow: boolean): Asy
     const facts = await onHost(hostPath, 'uploaded', handle.stat({ bigint: true }))
     if (!facts.isFile()) throw otherKind(hostPath)
     const sizeBytes = Number(facts.size)
+    // The guest has an empty file once it is told of it: what /proc shows only seems to be one.
+    if (sizeBytes === 0 && (await onHost(hostPath, 'uploaded', handle.read(Buffer.alloc(1), 0, 1, 0))).bytesRead > 0)
+      throw hostFailure(hostPath, 'uploaded', 'EINVAL', 'it has more than the size that is told of it, as files of /proc have')
     const content = contentOf(handle, hostPath, sizeBytes)
     yield { path, kind: 'file', sizeBytes, mode: modeOf(facts.mode), modifiedNs: timeOf(facts.mtimeNs), content }
   } finally {

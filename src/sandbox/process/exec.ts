@@ -2,6 +2,7 @@
 
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { setImmediate } from 'node:timers/promises'
 import type { ExecOptions } from './options.ts'
 import type { OutputStream } from './output.ts'
 import type { SandboxProcess } from './process.ts'
@@ -82,7 +83,11 @@ async function feed(
   let failure: { error: unknown } | undefined
   const source = async function* (): AsyncGenerator<string | Uint8Array> {
     try {
-      yield* input
+      for await (const piece of input) {
+        // An empty piece holds nothing back: an input of nothing else would leave no turn to timers and signals.
+        if (piece?.length === 0) await setImmediate()
+        yield piece
+      }
     } catch (error) {
       failure = { error }
       throw error

@@ -127,6 +127,17 @@ test.each<[string, (file: string) => void]>([
   await expect.poll(() => reset).toBe(true)
 })
 
+test('a file whose size is not told, as of /proc, is refused and not taken for an empty one', async () => {
+  await using pool = createFakePool()
+  await using sandbox = await pool.createSandbox()
+  await expect(sandbox.files.upload('/proc/self/status', '/status')).rejects.toMatchObject({
+    code: 'FILE',
+    errno: 'EINVAL',
+    path: '/proc/self/status',
+  })
+  expect(await sandbox.files.exists('/status')).toBe(false)
+})
+
 test('a guest that is full says so at once, and the walk stops', async () => {
   using scratch = new Scratch()
   for (let index = 0; index < 200; index++) scratch.file(`tree/${index}`, Buffer.alloc(100_000))

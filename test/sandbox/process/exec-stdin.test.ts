@@ -103,3 +103,21 @@ test('256 MiB of stdin for a command that does not read are not taken from the c
   expect(result.timedOut).toBe(true)
   expect(taken).toBeLessThanOrEqual(2 * 1_048_576)
 })
+
+test('an input that gives nothing and never waits does not keep a command from its time limit', async () => {
+  let pieces = 0
+  let closed = false
+  async function* stdin(): AsyncGenerator<string> {
+    try {
+      for (; pieces < 1_000_000; pieces++) yield ''
+    } finally {
+      closed = true
+    }
+  }
+  await using pool = createFakePool()
+  await using sandbox = await pool.createSandbox()
+  const result = await sandbox.exec('sleep infinity', { stdin: stdin(), timeoutMs: 50 })
+  expect(result.timedOut).toBe(true)
+  await expect.poll(() => closed).toBe(true)
+  expect(pieces).toBeLessThan(1_000_000)
+})
