@@ -132,20 +132,21 @@ export class SandboxProcess implements Process {
 
   async *#chunks(): AsyncGenerator<OutputChunk> {
     const outputs = { stdout: this.stdoutOutput, stderr: this.stderrOutput }
-    const next = (stream: OutputStream): Promise<{ stream: OutputStream; data: Uint8Array | undefined }> => {
-      const chunk = outputs[stream].next().then((data) => ({ stream, data }))
-      // A caller who leaves the loop leaves this one behind; what it fails with, `wait()` says too.
-      chunk.catch(() => {})
-      return chunk
-    }
-    const waiting = new Map(outputStreams.map((stream) => [stream, next(stream)]))
-    while (waiting.size > 0) {
-      const { stream, data } = await Promise.race(waiting.values())
-      if (data === undefined) waiting.delete(stream)
-      else {
-        waiting.set(stream, next(stream))
-        yield { stream, data }
+    const leaves = outputStreams.map((stream) => outputs[stream].enterLoop())
+    const ready = (stream: OutputStream): Promise<OutputStream> => outputs[stream].ready().then(() => stream)
+    const waiting = new Map(outputStreams.map((stream) => [stream, ready(stream)]))
+    try {
+      while (waiting.size > 0) {
+        const stream = await Promise.race(waiting.values())
+        const data = await outputs[stream].next()
+        if (data === undefined) waiting.delete(stream)
+        else {
+          waiting.set(stream, ready(stream))
+          yield { stream, data }
+        }
       }
+    } finally {
+      for (const leave of leaves) leave()
     }
   }
 
