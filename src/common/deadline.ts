@@ -1,6 +1,7 @@
 /** Waiting in one place: a caller's `signal` and `timeoutMs` folded into one race. */
 
 import { WarmcellError } from '../errors.ts'
+import { onAbort } from './on-abort.ts'
 import { startTimer } from './timer.ts'
 
 /** Ends a call early. */
@@ -25,14 +26,13 @@ export async function withDeadline<T>(what: string, options: CallOptions, work: 
     losers.signal.addEventListener('abort', () => reject(losers.signal.reason), { once: true })
   })
   ended.catch(() => {})
-  const onAbort = (): void => losers.abort(signal?.reason)
-  signal?.addEventListener('abort', onAbort, { once: true })
+  const ignoreSignal = signal && onAbort(signal, () => losers.abort(signal.reason))
   const onTimeout = (): void => losers.abort(new WarmcellError('TIMEOUT', `${what} took longer than ${timeoutMs} ms.`))
   const cancelTimer = timeoutMs === undefined ? undefined : startTimer(timeoutMs, onTimeout)
   try {
     return await Promise.race([work(losers.signal), ended])
   } finally {
     cancelTimer?.()
-    signal?.removeEventListener('abort', onAbort)
+    ignoreSignal?.()
   }
 }

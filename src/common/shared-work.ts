@@ -1,5 +1,7 @@
 /** Work that many callers want at once is done once, for as long as somebody wants it. */
 
+import { onAbort } from './on-abort.ts'
+
 /** Begins the work; its signal fires when nobody wants it any more. */
 type Begin<T, E> = (signal: AbortSignal, announce: (event: E) => void) => Promise<T>
 
@@ -37,15 +39,14 @@ export class SharedWork<T, E = never> {
     const listener = onEvent && ((event: E): void => onEvent(event))
     if (listener) run.listeners.add(listener)
     run.wanted++
-    let onAbort = (): void => {}
+    let ignoreSignal: (() => void) | undefined
     const givenUp = new Promise<never>((_, reject) => {
-      onAbort = () => reject(signal?.reason)
-      signal?.addEventListener('abort', onAbort, { once: true })
+      ignoreSignal = signal && onAbort(signal, () => reject(signal.reason))
     })
     try {
       return await Promise.race([run.result, givenUp])
     } finally {
-      signal?.removeEventListener('abort', onAbort)
+      ignoreSignal?.()
       if (listener) run.listeners.delete(listener)
       run.wanted--
       if (run.wanted === 0 && signal?.aborted) {

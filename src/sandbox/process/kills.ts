@@ -1,6 +1,7 @@
 /** What ends a process before its time: its timeout, and the signal it was started with. */
 
 import type { GuestProcess } from '../../agent/index.ts'
+import { onAbort } from '../../common/on-abort.ts'
 import { startTimer } from '../../common/timer.ts'
 import { killGraceMsDefault, type SpawnOptions } from './options.ts'
 
@@ -22,7 +23,7 @@ export function armKills(guest: GuestProcess, startedAt: number, options: SpawnO
     guest.terminate(killGraceMs)
     cancelWatch ??= startTimer(killGraceMs + silenceMsMax, () => listener.onSilence())
   }
-  const onAbort = (): void => {
+  const abort = (): void => {
     terminate()
     listener.onAbort(signal?.reason)
   }
@@ -30,13 +31,13 @@ export function armKills(guest: GuestProcess, startedAt: number, options: SpawnO
     terminate()
     listener.onTimeout()
   }
-  signal?.addEventListener('abort', onAbort, { once: true })
-  if (signal?.aborted) onAbort()
+  const ignoreSignal = signal && onAbort(signal, abort)
+  if (signal?.aborted) abort()
   const spentMs = performance.now() - startedAt
   const cancelTimer = timeoutMs === undefined ? undefined : startTimer(Math.max(0, timeoutMs - spentMs), onTimeout)
   return () => {
     cancelTimer?.()
     cancelWatch?.()
-    signal?.removeEventListener('abort', onAbort)
+    ignoreSignal?.()
   }
 }
