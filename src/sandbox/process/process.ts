@@ -3,7 +3,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { GuestProcess } from '../../agent/index.ts'
 import { type CallOptions, withDeadline } from '../../common/deadline.ts'
-import { assertValid } from '../../common/validate.ts'
+import { assertValid, callOptions } from '../../common/validate.ts'
 import { WarmcellError } from '../../errors.ts'
 import type { OutputChunk, Process } from './contract.ts'
 import { DetachedOutput } from './detached.ts'
@@ -99,7 +99,8 @@ export class SandboxProcess implements Process {
     return this.#stdin
   }
 
-  wait(options: CallOptions = {}): Promise<ExecResult> {
+  async wait(options: CallOptions = {}): Promise<ExecResult> {
+    assertValid(callOptions, options, 'wait')
     this.#result ??= this.#finish()
     const result = this.#result
     return withDeadline(`Waiting for process ${this.id}`, options, () => result)

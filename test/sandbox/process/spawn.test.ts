@@ -138,6 +138,7 @@ test('a wait that is given up leaves the process alone', async () => {
   const process = await sandbox.spawn('sleep 0.1; echo done')
   await expect(process.wait({ timeoutMs: 10 })).rejects.toMatchObject({ code: 'TIMEOUT' })
   await expect(process.wait({ signal: AbortSignal.abort('no') })).rejects.toBe('no')
+  await expect(process.wait({ timeoutMs: -1 })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
   expect((await process.wait()).stdout).toBe('done\n')
 })
 
