@@ -149,6 +149,7 @@ const remedies: Readonly<Record<string, string>> = {
   EADDRINUSE: 'Another program listens there: name another `hostPort`, or none for one that is free.',
   EACCES: 'This user may not use that port: name one above 1023, or none for one that is free.',
   EADDRNOTAVAIL: '`host` is no address of this machine.',
+  EINVAL: '`host` is no address of this machine, and no name that could be one.',
   ENOTFOUND: '`host` is no address, and no name that is known.',
   EAI_AGAIN: '`host` is no address, and its name cannot be looked up now.',
 }

@@ -1,6 +1,7 @@
 /** What a process prints: recorded within its bound, and handed on to whoever reads it. */
 
 import type { Readable } from 'node:stream'
+import { type Deferred, deferred } from '../../common/deferred.ts'
 import { RetainedBytes, wholeCharactersEnd } from '../../common/retained.ts'
 
 export type OutputStream = 'stdout' | 'stderr'
@@ -58,6 +59,11 @@ export class ProcessOutput {
   #web: { stream: ReadableStream<Uint8Array>; controller: ReadableStreamDefaultController<Uint8Array> } | undefined
   #draining = false
   #sink: OutputSink | undefined
+  /** Read for somebody who looked whether there is more, and not taken yet. */
+  #ahead: Promise<Uint8Array | undefined> | undefined
+  #loops = 0
+  /** Resolves when nobody loops over it any more, or it has been let go of. */
+  #unlooped: Deferred<void> = deferred()
 
   /** `explain` turns a failure of the connection into the error the caller should see. */
   constructor(source: Readable, record: (data: Uint8Array) => void, explain: (error: unknown) => Promise<unknown>) {
@@ -95,7 +101,28 @@ export class ProcessOutput {
    * The next chunk, recorded; undefined at the end, and when the output has been let go of or is taken for the result. Calls made at once
    * are answered in order.
    */
-  async next(): Promise<Uint8Array | undefined> {
+  next(): Promise<Uint8Array | undefined> {
+    const ahead = this.#ahead
+    this.#ahead = undefined
+    return ahead ?? this.#next()
+  }
+
+  /** Somebody begins to loop over it: until they leave, what comes is theirs. @returns what leaves */
+  enterLoop(): () => void {
+    this.#loops++
+    return () => {
+      this.#loops--
+      if (this.#loops === 0) this.#announceUnlooped()
+    }
+  }
+
+  /** Resolves when `next` has an answer. Who goes away instead of asking for it leaves it to whoever comes next. */
+  async ready(): Promise<void> {
+    this.#ahead ??= this.#next()
+    await this.#ahead.catch(() => {})
+  }
+
+  async #next(): Promise<Uint8Array | undefined> {
     if (this.#draining || this.#sink !== undefined) return undefined
     const sink = (): OutputSink | undefined => this.#sink
     try {
@@ -123,9 +150,14 @@ export class ProcessOutput {
     // Somebody holds the web stream: they may start to read at any moment, and from then on it is theirs.
     const taken = (): boolean => this.#web?.stream.locked === true
     while (!taken()) {
+      if (this.#loops > 0 && this.#sink === undefined) {
+        await this.#unlooped.promise
+        continue
+      }
+      await this.ready()
+      if (taken() || (this.#loops > 0 && this.#sink === undefined)) continue
       const data = await this.next().catch(() => undefined)
       if (data === undefined) return
-      if (taken()) this.#web?.controller.enqueue(data)
     }
     await this.#sourceEnd()
   }
@@ -134,12 +166,18 @@ export class ProcessOutput {
   letGo(sink: OutputSink): void {
     this.#sink = sink
     if (this.#web !== undefined) closeQuietly(this.#web.controller)
+    this.#announceUnlooped()
     if (this.#draining) this.#divert(sink)
     else void this.#pump(sink)
   }
 
   async #pump(sink: OutputSink): Promise<void> {
+    const ahead = this.#ahead
+    this.#ahead = undefined
     try {
+      // What was read before, and not taken, comes first; what is still on its way goes to the sink by itself.
+      const data = await ahead
+      if (data !== undefined) sink.push(data)
       for (let data = await this.#read(); data !== undefined; data = await this.#read()) {
         sink.push(data)
         await sink.room()
@@ -181,6 +219,11 @@ export class ProcessOutput {
   async #readOn(): Promise<void> {
     for (let data: Uint8Array | undefined = new Uint8Array(0); data !== undefined; )
       data = await this.next().catch(() => undefined)
+  }
+
+  #announceUnlooped(): void {
+    this.#unlooped.resolve()
+    this.#unlooped = deferred()
   }
 
   async #sourceEnd(): Promise<void> {

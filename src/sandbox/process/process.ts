@@ -3,7 +3,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { GuestProcess } from '../../agent/index.ts'
 import { type CallOptions, withDeadline } from '../../common/deadline.ts'
-import { assertValid } from '../../common/validate.ts'
+import { assertValid, callOptions } from '../../common/validate.ts'
 import { WarmcellError } from '../../errors.ts'
 import type { OutputChunk, Process } from './contract.ts'
 import { DetachedOutput } from './detached.ts'
@@ -99,7 +99,8 @@ export class SandboxProcess implements Process {
     return this.#stdin
   }
 
-  wait(options: CallOptions = {}): Promise<ExecResult> {
+  async wait(options: CallOptions = {}): Promise<ExecResult> {
+    assertValid(callOptions, options, 'wait')
     this.#result ??= this.#finish()
     const result = this.#result
     return withDeadline(`Waiting for process ${this.id}`, options, () => result)
@@ -132,20 +133,21 @@ export class SandboxProcess implements Process {
 
   async *#chunks(): AsyncGenerator<OutputChunk> {
     const outputs = { stdout: this.stdoutOutput, stderr: this.stderrOutput }
-    const next = (stream: OutputStream): Promise<{ stream: OutputStream; data: Uint8Array | undefined }> => {
-      const chunk = outputs[stream].next().then((data) => ({ stream, data }))
-      // A caller who leaves the loop leaves this one behind; what it fails with, `wait()` says too.
-      chunk.catch(() => {})
-      return chunk
-    }
-    const waiting = new Map(outputStreams.map((stream) => [stream, next(stream)]))
-    while (waiting.size > 0) {
-      const { stream, data } = await Promise.race(waiting.values())
-      if (data === undefined) waiting.delete(stream)
-      else {
-        waiting.set(stream, next(stream))
-        yield { stream, data }
+    const leaves = outputStreams.map((stream) => outputs[stream].enterLoop())
+    const ready = (stream: OutputStream): Promise<OutputStream> => outputs[stream].ready().then(() => stream)
+    const waiting = new Map(outputStreams.map((stream) => [stream, ready(stream)]))
+    try {
+      while (waiting.size > 0) {
+        const stream = await Promise.race(waiting.values())
+        const data = await outputs[stream].next()
+        if (data === undefined) waiting.delete(stream)
+        else {
+          waiting.set(stream, ready(stream))
+          yield { stream, data }
+        }
       }
+    } finally {
+      for (const leave of leaves) leave()
     }
   }
 

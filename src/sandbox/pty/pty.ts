@@ -2,7 +2,7 @@
 
 import type { GuestProcess } from '../../agent/index.ts'
 import { type CallOptions, withDeadline } from '../../common/deadline.ts'
-import { assertValid } from '../../common/validate.ts'
+import { assertValid, callOptions } from '../../common/validate.ts'
 import type { SandboxContext } from '../context.ts'
 import { signalSchema } from '../process/options.ts'
 import { type SignalName, signalName, signalNumber } from '../process/signals.ts'
@@ -74,7 +74,8 @@ export class SandboxPty implements Pty {
     this.#guest.resize(cols, rows)
   }
 
-  wait(options: CallOptions = {}): Promise<PtyExit> {
+  async wait(options: CallOptions = {}): Promise<PtyExit> {
+    assertValid(callOptions, options, 'wait')
     return withDeadline(`Waiting for terminal ${this.id}`, options, () => this.#exit.catch(this.#throwExplained))
   }
 

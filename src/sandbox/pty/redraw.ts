@@ -2,6 +2,7 @@
 
 import { Worker } from 'node:worker_threads'
 import PQueue from 'p-queue'
+import { wholeCharactersEnd } from '../../common/retained.ts'
 import { startTimer } from '../../common/timer.ts'
 
 export interface Size {
@@ -32,7 +33,19 @@ const drawings = new PQueue({ concurrency: drawingsAtOnceMax })
  */
 export async function redraw(output: Uint8Array, { cols, rows }: Size, urgent: boolean): Promise<Uint8Array | undefined> {
   if (cols * rows > cellsMax) return undefined
-  return drawings.add(() => draw(output, cols, rows), { priority: urgent ? 1 : 0 })
+  const drawing = await drawings.add(() => draw(output, cols, rows), { priority: urgent ? 1 : 0 })
+  return drawing && Buffer.concat([drawing, unfinished(output)])
+}
+
+/** A sequence that has begun and not ended: an escape, a CSI, a string such as a title, which BEL ends too, or one of the others. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const unfinishedSequence = /\x1b(?:[ -/]*|\[[ -?]*|\][^\x07\x18\x1a\x1b]*\x1b?|[P_^X][^\x18\x1a\x1b]*\x1b?)$/
+
+/** The end of the output that draws nothing without what comes next: the rest of a sequence or of a character must not be taken for text. */
+function unfinished(output: Uint8Array): Uint8Array {
+  const text = Buffer.from(output.buffer, output.byteOffset, output.byteLength).toString('latin1')
+  const start = text.search(unfinishedSequence)
+  return output.subarray(start === -1 ? wholeCharactersEnd(output) : start)
 }
 
 async function draw(output: Uint8Array, cols: number, rows: number): Promise<Uint8Array | undefined> {

@@ -75,6 +75,51 @@ test('iterating gives the chunks of both streams, to the end', async () => {
   expect(await process.wait()).toMatchObject({ stdout: '0\n2\n4\n6\n8\n', stderr: '1\n3\n5\n7\n9\n' })
 })
 
+test("what came while nobody looped over the output is the next one's, whoever that is", async () => {
+  for (const next of ['loop', 'stream', 'detached'] as const) {
+    await using pool = createFakePool({ programs })
+    await using sandbox = await pool.createSandbox()
+    await using process = await sandbox.spawn(['cat'], { stdin: 'pipe' })
+    const writer = process.stdin.getWriter()
+    await writer.write('one')
+    for await (const { data } of process) {
+      expect(Buffer.from(data).toString()).toBe('one')
+      break
+    }
+    await writer.write('two')
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    if (next === 'detached') process.detach()
+    await writer.close()
+    const rest: Uint8Array[] = []
+    if (next === 'stream') for await (const data of process.stdout) rest.push(data)
+    else for await (const { data } of process) rest.push(data)
+    expect(text(rest), next).toBe('two')
+    expect((await process.wait()).stdout, next).toBe('onetwo')
+  }
+})
+
+test('who waits takes nothing from who loops over the output, and the rest once they have left', async () => {
+  for (const leaveAfter of [Number.POSITIVE_INFINITY, 3]) {
+    await using pool = createFakePool({ programs })
+    await using sandbox = await pool.createSandbox()
+    await using process = await sandbox.spawn(['cat'], { stdin: 'pipe' })
+    const waiting = process.wait()
+    const writer = process.stdin.getWriter()
+    await writer.write('0')
+    const seen: string[] = []
+    for await (const { data } of process) {
+      seen.push(Buffer.from(data).toString())
+      if (seen.length === leaveAfter) break
+      if (seen.length === 6) await writer.close()
+      else await writer.write(String(seen.length))
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    if (seen.length === leaveAfter) await writer.close()
+    expect(seen).toEqual(['0', '1', '2', '3', '4', '5'].slice(0, leaveAfter))
+    expect((await waiting).stdout).toBe(seen.join(''))
+  }
+})
+
 test('wait says the same however often, before and after the end, and after reading', async () => {
   await using pool = createFakePool({ programs })
   await using sandbox = await pool.createSandbox()
@@ -93,6 +138,7 @@ test('a wait that is given up leaves the process alone', async () => {
   const process = await sandbox.spawn('sleep 0.1; echo done')
   await expect(process.wait({ timeoutMs: 10 })).rejects.toMatchObject({ code: 'TIMEOUT' })
   await expect(process.wait({ signal: AbortSignal.abort('no') })).rejects.toBe('no')
+  await expect(process.wait({ timeoutMs: -1 })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
   expect((await process.wait()).stdout).toBe('done\n')
 })
 

@@ -78,6 +78,31 @@ test('a drawing has the alternate screen, the modes, the margins, the title and 
   expect(terminal.buffer.active.getLine(0)?.translateToString(true)).toBe('normal')
 })
 
+test('a look that begins inside a character or a sequence shows it as whoever looked all the time sees it', async () => {
+  for (const [begun, rest, shown] of [
+    ['\xe2\x82', '\xac', 'seen €'],
+    ['\x1b', '[31mred', 'seen red'],
+    ['\x1b[3', '1mred', 'seen red'],
+    ['\x1b]2;a ti', 'tle\x07text', 'seen text'],
+    ['\x1b]2;a title\x1b', '\\text', 'seen text'],
+    ['\x1bPq#0\x07', '~~\x1b\\text', 'seen text'],
+    ['\x1b(', 'Btext', 'seen text'],
+    ['\x1b]2;a title\x07', 'text', 'seen text'],
+  ] as const) {
+    await using pool = createFakePool({ programs })
+    await using sandbox = await pool.createSandbox()
+    await using pty = await sandbox.pty.create({ command: ['cat'] })
+    await pty.write(Buffer.from(`seen ${begun}`, 'latin1'))
+    const first = pty[Symbol.asyncIterator]()
+    await first.next()
+    const second = pty[Symbol.asyncIterator]()
+    const drawing = (await second.next()).value as Uint8Array
+    await pty.write(Buffer.from(rest, 'latin1'))
+    const { lines } = await screenOf(Buffer.concat([drawing, (await second.next()).value as Uint8Array]))
+    expect(lines[0]).toBe(shown)
+  }
+})
+
 test('while nobody looks the program goes on, and what it switched on long ago is remembered', async () => {
   const program: FakeProgram = async ({ stdout, signal }) => {
     await stdout.write('\x1b[?1049h\x1b[?2004h')
