@@ -1,5 +1,6 @@
 /** What a terminal has printed, as far as it takes to draw its screen again: within a bound, and without a terminal while nobody asks. */
 
+import { stripVTControlCharacters } from 'node:util'
 import { RetainedBytes } from '../../common/retained.ts'
 import { Modes } from './modes.ts'
 import { redraw, type Size } from './redraw.ts'
@@ -15,6 +16,9 @@ const foldRestMs = 10_000
 
 /** Everything off: whatever the reader's terminal showed before is gone. A drawing begins with it too. */
 const reset = Buffer.from('\x1bc')
+
+/** Of what cannot be drawn, in bytes: some screens of text. */
+const lastWordsBytesMax = 16_384
 
 /** What is left when the oldest output is dropped. */
 const keptBytes = historyBytesMax / 2
@@ -43,10 +47,13 @@ export class History {
     else this.#dropOldest()
   }
 
-  /** One output that draws what a terminal of this size shows at the moment of the call. Where that cannot be drawn, the reader's own terminal has to. */
+  /**
+   * One output that draws what a terminal of this size shows at the moment of the call. Where that cannot be drawn it is the last words, without anything that would
+   * keep the reader's own terminal as busy as it kept ours.
+   */
   async draw(size: Size): Promise<Uint8Array> {
     const all = this.#all()
-    return (await redraw(all, size, true)) ?? Buffer.concat([reset, all])
+    return (await redraw(all, size, true)) ?? Buffer.concat([reset, lastWords(all)])
   }
 
   #all(): Uint8Array {
@@ -84,4 +91,11 @@ export class History {
     this.#tail.push(tail)
     this.#tailBytes = tail.length
   }
+}
+
+/** The end of the output as text: what colours, moves and switches is left out. */
+function lastWords(output: Uint8Array): Uint8Array {
+  const text = Buffer.from(output.subarray(-lastWordsBytesMax)).toString('utf8')
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is left out
+  return Buffer.from(stripVTControlCharacters(text).replace(/[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]/g, ''))
 }

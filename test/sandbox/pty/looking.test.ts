@@ -190,7 +190,7 @@ test('after the end the last screen can still be looked at', async () => {
   }
 })
 
-test('a screen that no thread may draw is given as it was printed', async () => {
+test('of a screen that no thread may draw the last words are given, and nothing that works', async () => {
   await using pool = createFakePool({ programs })
   await using sandbox = await pool.createSandbox()
   await using pty = await sandbox.pty.create({ command: ['cat'], cols: 65_535, rows: 65_535 })
@@ -204,6 +204,8 @@ test('a screen that no thread may draw is given as it was printed', async () => 
   await pty.write('over')
   await until(first, 'over')
   const drawing = String((await pty[Symbol.asyncIterator]().next()).value)
+  // Its own reset, and no escape behind it.
   expect(drawing.startsWith('\x1bc')).toBe(true)
+  expect(drawing.lastIndexOf('\x1b')).toBe(0)
   expect(drawing.endsWith('over')).toBe(true)
 })
