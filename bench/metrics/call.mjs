@@ -6,7 +6,7 @@ import { runTurns } from './contender-turns.mjs'
 export const call = {
   id: 'T2',
   title: 'one call to the guest without a new process',
-  how: 'exec of a program that is not there, until it rejects with SPAWN_FAILED: the way to the guest and back, and the search of its PATH; `exec` beside it is a whole exec of `true`',
+  how: '`files.stat` of a directory; beside it an exec of a program that is not there, until it rejects with SPAWN_FAILED, and a whole exec of `true`',
   measure: ({ plan, flavours, contenders }) =>
     withPools(flavours, {}, async (pools) => {
       const turns = []
@@ -16,7 +16,8 @@ export const call = {
         turns.push({
           subject,
           run: async () => ({
-            'one call': await elapsedMs(() => refused(sandbox)),
+            'one call': await elapsedMs(() => sandbox.files.stat('/srv')),
+            'exec of nothing': await elapsedMs(() => refused(sandbox)),
             exec: await elapsedMs(() => sandbox.exec(['true'])),
           }),
         })
