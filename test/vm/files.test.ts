@@ -225,6 +225,16 @@ describe('upload and download', () => {
     expect(lstatSync(scratch.join('out/d/f')).mode & 0o7000).toBe(0)
   })
 
+  it('take the whole of a machine home, without what its kernel makes up', async () => {
+    using scratch = new Scratch()
+    const skipped: string[] = []
+    await using other = await pool().createSandbox()
+    await other.files.download('/', scratch.join('root'), { onSkipped: ({ path }) => skipped.push(path) })
+    expect(readFileSync(scratch.join('root/etc/passwd'), 'utf8')).toContain('root:')
+    expect(skipped).toEqual(expect.arrayContaining(['proc', 'sys']))
+    await expect(other.files.download('/proc/cpuinfo', scratch.join('cpuinfo'))).rejects.toMatchObject({ errno: 'EINVAL' })
+  })
+
   it('take no file out of nothing that fills the disk of the host', async () => {
     using scratch = new Scratch()
     await sandbox().exec(['truncate', '-s', '100G', '/srv/sparse'], { check: true })

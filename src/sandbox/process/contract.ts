@@ -32,7 +32,9 @@ export interface Process extends AsyncIterable<OutputChunk>, AsyncDisposable {
   readonly pid: number
   /** Closed from the start unless `stdin: 'pipe'` was asked for. */
   readonly stdin: WritableStream<string | Uint8Array>
+  /** Whoever holds its reader while `wait()` goes on reads it to its end: what a reader that is released by then has left holds the process back. */
   readonly stdout: ReadableStream<Uint8Array>
+  /** As `stdout`. */
   readonly stderr: ReadableStream<Uint8Array>
   /**
    * How it ended. May be called more than once, and after the end.

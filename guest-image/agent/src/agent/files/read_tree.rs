@@ -3,7 +3,7 @@
 use super::outgoing::{Outgoing, Produced, Source, STEPS_PER_TURN};
 use crate::errno::{self, Errno};
 use crate::message::Failed;
-use crate::sys::{self, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY, S_IFDIR, S_IFREG};
+use crate::sys::{self, About, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY, S_IFDIR, S_IFREG};
 use crate::tenant::files::{self, Described, Displaced, Found, Owners, Walk};
 use crate::tenant::Tenant;
 use std::ffi::CStr;
@@ -29,6 +29,9 @@ impl TreeReading {
         let described = files::describe(&found).map_err(failed)?;
         if described.about.kind != S_IFDIR && described.about.kind != S_IFREG {
             return Err(Failed::new(errno::EINVAL, "open", format!("'{}' is neither a regular file nor a directory", path)));
+        }
+        if sys::is_made_up(&found).map_err(failed)? {
+            return Err(Failed::new(errno::EINVAL, "open", format!("'{}' is made up by the kernel as it is read", path)));
         }
         let owners = Owners::of(tenant);
         Ok(TreeReading { top: Some((found, described)), walk: None, file: None, owners, path: path.to_string() })
@@ -87,19 +90,29 @@ impl TreeReading {
         if described.target.as_ref().map_or(false, |target| std::str::from_utf8(target).is_err()) {
             return Err(errno::EILSEQ);
         }
-        match described.about.kind {
-            S_IFREG => match sys::open_beneath(directory, &found.name, O_PATH | O_NOFOLLOW) {
-                Err(errno::ENOENT) => Ok(()),
-                opened => self.file(opened?, &path, outgoing),
+        let opened = match described.about.kind {
+            S_IFREG | S_IFDIR => match sys::open_beneath(directory, &found.name, O_PATH | O_NOFOLLOW) {
+                Err(errno::ENOENT) => return Ok(()),
+                opened => Some(opened?),
             },
-            S_IFDIR => {
+            _ => None,
+        };
+        match opened {
+            // What has no size before it is read is no file of a tree, and what the kernel tells of itself is nobody's work.
+            Some(opened) if sys::is_made_up(&opened)? => {
+                let about = About { kind: 0, ..described.about };
+                outgoing.push(&Described { about, target: None }.encode(&path, &self.owners));
+                Ok(())
+            }
+            Some(opened) if described.about.kind == S_IFREG => self.file(opened, &path, outgoing),
+            Some(_) => {
                 outgoing.push(&described.encode(&path, &self.owners));
                 match walk.enter(&found.name) {
                     Err(errno::ENOENT) => Ok(()),
                     entered => entered,
                 }
             }
-            _ => {
+            None => {
                 outgoing.push(&described.encode(&path, &self.owners));
                 Ok(())
             }
