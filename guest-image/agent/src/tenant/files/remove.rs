@@ -44,12 +44,18 @@ impl Removal {
             (Some(name), Some(directory)) => (directory, &name[..]),
             _ => (&self.spot.directory, &self.spot.name[..]),
         };
-        match sys::remove_directory(directory, name) {
+        let removed = match sys::remove_directory(directory, name) {
+            // Something else has taken its place.
+            Err(errno::ENOTDIR) => sys::unlink(directory, name),
+            removed => removed,
+        };
+        match removed {
             Ok(()) | Err(errno::ENOENT) => self.passes = 0,
+            Err(errno::EISDIR) if left.is_some() => {}
             Err(errno::ENOTEMPTY | errno::EEXIST) if self.passes < PASSES_MAX => {
                 self.passes += 1;
                 match &left {
-                    Some(name) => self.walk.enter(name)?,
+                    Some(name) => self.take_away(name, true)?,
                     None => self.walk = Walk::new(open(&self.spot)?),
                 }
                 return Ok(false);
