@@ -12,6 +12,11 @@ export interface CallOptions {
   timeoutMs?: number
 }
 
+/** Of options that say more, what ends the call early. */
+export function callOptionsOf({ signal, timeoutMs }: { [K in keyof CallOptions]: CallOptions[K] | undefined }): CallOptions {
+  return { ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) }
+}
+
 /**
  * Runs `work` with a signal that fires when the caller's signal does, or when the time is up; settles at that moment even if
  * `work` does not listen. `what` names the work in the error: "boot of sandbox x".

@@ -1,6 +1,6 @@
 /** What can be created, by name, and how one template takes the place of another. */
 
-import { type CallOptions, withDeadline } from '../common/deadline.ts'
+import { type CallOptions, callOptionsOf, withDeadline } from '../common/deadline.ts'
 import { linkedSignal } from '../common/linked-signal.ts'
 import { WarmcellError } from '../errors.ts'
 import {
@@ -136,11 +136,10 @@ export class Offerings {
   /** Ends with the call's own end, or with the pool's. */
   #withDeadline<T>(
     what: string,
-    { signal, timeoutMs }: { [K in keyof CallOptions]: CallOptions[K] | undefined },
+    options: { [K in keyof CallOptions]: CallOptions[K] | undefined },
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const calling = { ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) }
-    return withDeadline(what, calling, async (inner) => {
+    return withDeadline(what, callOptionsOf(options), async (inner) => {
       const linked = linkedSignal([inner, this.#supply.closing])
       try {
         return await work(linked.signal)

@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import { definedOnly } from '../common/defined.ts'
-import { abortSignal, assertValid, durationMs, environment, plainText, whole } from '../common/validate.ts'
+import { abortSignal, assertValid, callShape, durationMs, environment, plainText, whole } from '../common/validate.ts'
 import { WarmcellError } from '../errors.ts'
 import type { Isolation } from '../hypervisor/index.ts'
 import type { Env, Resources, TemplateSpec, WarmTarget } from '../template/index.ts'
@@ -101,12 +101,10 @@ const warmSchema = z.union(
 const readySchema = z.strictObject({
   template: name.optional(),
   count: warmCount.optional(),
-  signal: abortSignal.optional(),
-  timeoutMs: durationMs.optional(),
+  ...callShape,
 })
 const updateSchema = z.strictObject({
-  signal: abortSignal.optional(),
-  timeoutMs: durationMs.optional(),
+  ...callShape,
   onEvent: z.custom((value) => typeof value === 'function', 'expected a function').optional(),
 })
 const tenantSchema = z.strictObject({

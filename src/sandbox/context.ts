@@ -10,10 +10,12 @@ export interface SandboxContext {
   readonly user: string
   readonly cwd: string
   /**
-   * Makes one call to the guest: counts it as activity while it lasts.
+   * Asks the guest something, which is no activity.
    *
    * @throws `SANDBOX_GONE` when the sandbox has ended or does meanwhile; what else `work` fails with, with the sandbox's id.
    */
+  ask<T>(work: () => Promise<T>): Promise<T>
+  /** Makes one call to the guest, as `ask` does: counts it as activity while it lasts. */
   call<T>(work: () => Promise<T>): Promise<T>
   /** Turns a failure of the connection into the error the caller should see. */
   explain(error: unknown): Promise<unknown>

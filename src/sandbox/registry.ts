@@ -1,5 +1,6 @@
 /** What runs in one sandbox, in the order in which it was started. */
 
+import type { ProcessSpec } from '../agent/index.ts'
 import type { Process, ProcessInfo } from './process/contract.ts'
 import type { Pty } from './pty/contract.ts'
 
@@ -16,9 +17,10 @@ export class Registry {
   }
 
   /** @returns what takes it out again, once it has ended */
-  add(info: ProcessInfo, handle: Handle): () => void {
-    this.#running.set(info.id, { info, handle })
-    return () => void this.#running.delete(info.id)
+  add(id: string, spec: Pick<ProcessSpec, 'arguments' | 'user'>, pid: number, handle: Handle): () => void {
+    const { arguments: command, user } = spec
+    this.#running.set(id, { info: { id, pid, command: [...command], user, startedAt: new Date(), pty: 'pty' in handle }, handle })
+    return () => void this.#running.delete(id)
   }
 
   list(): ProcessInfo[] {

@@ -110,12 +110,8 @@ export class TenantSandbox extends Emitter<SandboxEvents> implements Sandbox {
 
   async usage(options: CallOptions = {}): Promise<SandboxUsage> {
     assertValid(callOptions, options, 'usage')
-    this.#assertRunning()
-    try {
-      return usageOf(await this.#machine.connection.limits.measure(options), performance.now() - this.#startedAt)
-    } catch (error) {
-      throw await this.#explain(error)
-    }
+    const measured = await this.#ask(() => this.#machine.connection.limits.measure(options))
+    return usageOf(measured, performance.now() - this.#startedAt)
   }
 
   extendTimeout(ms: number): Date {
@@ -146,6 +142,7 @@ export class TenantSandbox extends Emitter<SandboxEvents> implements Sandbox {
       env,
       user,
       cwd,
+      ask: (work) => this.#ask(work),
       call: (work) => this.#call(work),
       explain: (error) => this.#explain(error),
       isReachable: () => this.#isReachable(),
@@ -156,13 +153,19 @@ export class TenantSandbox extends Emitter<SandboxEvents> implements Sandbox {
     }
   }
 
-  async #call<T>(work: () => Promise<T>): Promise<T> {
+  async #ask<T>(work: () => Promise<T>): Promise<T> {
     this.#assertRunning()
-    const leave = this.#lifetime.enter()
     try {
       return await work()
     } catch (error) {
       throw await this.#explain(error)
+    }
+  }
+
+  async #call<T>(work: () => Promise<T>): Promise<T> {
+    const leave = this.#lifetime.enter()
+    try {
+      return await this.#ask(work)
     } finally {
       leave()
     }

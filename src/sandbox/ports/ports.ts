@@ -1,4 +1,4 @@
-/** The ports of one sandbox. */
+/** The ports of one sandbox. Neither a connection nor a wait is activity, only bytes are. */
 
 import type { Duplex } from 'node:stream'
 import type { CallOptions } from '../../common/deadline.ts'
@@ -39,7 +39,7 @@ export class SandboxPorts implements Ports {
   async waitFor(port: number, options: CallOptions = {}): Promise<void> {
     assertValid(portSchema, port, 'ports.waitFor')
     assertValid(callOptions, options, 'ports.waitFor')
-    await this.#asking(() => this.#context.connection.ports.await(port, options))
+    await this.#context.ask(() => this.#context.connection.ports.await(port, options))
   }
 
   async connect(port: number, options: CallOptions = {}): Promise<Duplex> {
@@ -49,17 +49,7 @@ export class SandboxPorts implements Ports {
   }
 
   async #open(port: number, options: CallOptions): Promise<Duplex> {
-    const stream = await this.#asking(() => this.#context.connection.ports.connect(port, options))
+    const stream = await this.#context.ask(() => this.#context.connection.ports.connect(port, options))
     return new PortConnection(port, stream, this.#context)
-  }
-
-  /** Not by the context's own `call`: neither a connection nor a wait is activity, only bytes are. */
-  async #asking<T>(work: () => Promise<T>): Promise<T> {
-    this.#context.assertRunning()
-    try {
-      return await work()
-    } catch (error) {
-      throw await this.#context.explain(error)
-    }
   }
 }

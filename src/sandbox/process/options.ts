@@ -1,7 +1,7 @@
 /** What callers may say when they run a command: types, meaning, and the checks on them. */
 
 import { z } from 'zod'
-import { abortSignal, durationMs, environment, plainText, whole } from '../../common/validate.ts'
+import { callShape, durationMs, environment, plainText, whole } from '../../common/validate.ts'
 import { signalNumber } from './signals.ts'
 
 /** A string runs in `/bin/sh -c`; an array runs without a shell. */
@@ -55,9 +55,8 @@ const spawnShape = {
   cwd: plainText.optional(),
   env: environment.optional(),
   user: plainText.optional(),
-  timeoutMs: durationMs.optional(),
+  ...callShape,
   killGraceMs: durationMs.optional(),
-  signal: abortSignal.optional(),
   maxBufferBytes: whole(0, 2 ** 29, 'bytes').optional(),
   retain: z.enum(['head', 'tail', 'none'], { error: "expected 'head', 'tail' or 'none'" }).optional(),
 }

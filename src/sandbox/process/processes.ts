@@ -1,7 +1,6 @@
 /** The processes of one sandbox: starting them, and knowing which there are. */
 
-import { definedOnly } from '../../common/defined.ts'
-import { guestPath } from '../../common/guest-path.ts'
+import { callOptionsOf } from '../../common/deadline.ts'
 import { assertValid } from '../../common/validate.ts'
 import type { SandboxContext } from '../context.ts'
 import type { Registry } from '../registry.ts'
@@ -11,6 +10,7 @@ import { type Command, commandSchema, type ExecOptions, execSchema, type SpawnOp
 import type { OutputStream } from './output.ts'
 import { type ProcessContext, SandboxProcess } from './process.ts'
 import type { ExecResult } from './result.ts'
+import { specOf } from './spec.ts'
 
 export class SandboxProcesses implements Processes {
   readonly #context: SandboxContext
@@ -50,27 +50,14 @@ export class SandboxProcesses implements Processes {
     options: SpawnOptions,
     onOutput?: (stream: OutputStream, data: Uint8Array) => void,
   ): Promise<SandboxProcess> {
-    const { connection, env, cwd, user, explain, isReachable } = this.#context
+    const { connection, explain, isReachable } = this.#context
     this.#context.assertRunning()
     options.signal?.throwIfAborted()
     const startedAt = performance.now()
-    const args = typeof command === 'string' ? ['/bin/sh', '-c', command] : command
-    const runAs = options.user ?? user
+    const spec = specOf(this.#context, typeof command === 'string' ? ['/bin/sh', '-c', command] : command, options)
     const leave = this.#context.enter()
     try {
-      const guest = await connection.start(
-        {
-          arguments: args,
-          environment: definedOnly({ ...env, ...options.env }),
-          cwd: guestPath(cwd, options.cwd ?? ''),
-          user: runAs,
-          stdin: options.stdin ?? 'closed',
-        },
-        {
-          ...(options.signal && { signal: options.signal }),
-          ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs }),
-        },
-      )
+      const guest = await connection.start({ ...spec, stdin: options.stdin ?? 'closed' }, callOptionsOf(options))
       const id = this.#registry.nextId()
       const onEnd = (): void => {
         forget()
@@ -78,8 +65,7 @@ export class SandboxProcesses implements Processes {
       }
       const context: ProcessContext = { id, startedAt, options, explain, isReachable, onEnd, onDetach: leave }
       const process = new SandboxProcess(guest, context, onOutput)
-      const info = { id, pid: guest.pid, command: [...args], user: runAs, startedAt: new Date(), pty: false }
-      const forget = this.#registry.add(info, { process })
+      const forget = this.#registry.add(id, spec, guest.pid, { process })
       return process
     } catch (error) {
       leave()

@@ -1,7 +1,7 @@
 /** What callers may say of a terminal: its defaults, and the checks. */
 
 import { z } from 'zod'
-import { abortSignal, durationMs, environment, plainText, whole } from '../../common/validate.ts'
+import { callShape, environment, plainText, whole } from '../../common/validate.ts'
 
 /** The size of the terminals that programs fell back to for forty years. */
 export const sizeDefault = { cols: 80, rows: 24 } as const
@@ -25,8 +25,7 @@ export const ptySchema: z.ZodType = z.strictObject({
   cwd: plainText.optional(),
   env: environment.optional(),
   user: plainText.optional(),
-  signal: abortSignal.optional(),
-  timeoutMs: durationMs.optional(),
+  ...callShape,
 })
 
 export const inputSchema: z.ZodType = z.union([z.string(), z.instanceof(Uint8Array)], {

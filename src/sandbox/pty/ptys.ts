@@ -1,9 +1,9 @@
 /** The terminals of one sandbox: opening them, and finding them again. */
 
-import { definedOnly } from '../../common/defined.ts'
-import { guestPath } from '../../common/guest-path.ts'
+import { callOptionsOf } from '../../common/deadline.ts'
 import { assertValid } from '../../common/validate.ts'
 import type { SandboxContext } from '../context.ts'
+import { specOf } from '../process/spec.ts'
 import type { Registry } from '../registry.ts'
 import type { Pty, PtyOptions, Ptys } from './contract.ts'
 import { loginShell, ptySchema, sizeDefault } from './options.ts'
@@ -20,27 +20,16 @@ export class SandboxPtys implements Ptys {
 
   async create(options: PtyOptions = {}): Promise<Pty> {
     assertValid(ptySchema, options, 'pty.create')
-    const { connection, env, cwd, user } = this.#context
-    const { command = loginShell, cols = sizeDefault.cols, rows = sizeDefault.rows, signal, timeoutMs } = options
-    const runAs = options.user ?? user
+    const { command = loginShell, cols = sizeDefault.cols, rows = sizeDefault.rows, signal } = options
+    const spec = specOf(this.#context, command, options)
     const guest = await this.#context.call(async () => {
       signal?.throwIfAborted()
-      return connection.start(
-        {
-          arguments: command,
-          environment: definedOnly({ ...env, ...options.env }),
-          cwd: guestPath(cwd, options.cwd ?? ''),
-          user: runAs,
-          stdin: 'pipe',
-          terminal: { columns: cols, rows },
-        },
-        definedOnly({ signal, timeoutMs }) as { signal?: AbortSignal; timeoutMs?: number },
-      )
+      const terminal = { columns: cols, rows }
+      return this.#context.connection.start({ ...spec, stdin: 'pipe', terminal }, callOptionsOf(options))
     })
     const id = this.#registry.nextId()
     const pty = new SandboxPty(guest, this.#context, { id, cols, rows, onEnd: () => forget() })
-    const info = { id, pid: guest.pid, command: [...command], user: runAs, startedAt: new Date(), pty: true }
-    const forget = this.#registry.add(info, { pty })
+    const forget = this.#registry.add(id, spec, guest.pid, { pty })
     return pty
   }
 

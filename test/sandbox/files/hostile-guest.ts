@@ -20,6 +20,7 @@ export async function hostileGuest(onRequest: (message: HostMessage, stream: Mux
     env: {},
     user: 'root',
     cwd: '/work',
+    ask: (work) => work(),
     call: (work) => work(),
     explain: async (error) => error,
     isReachable: async () => true,
