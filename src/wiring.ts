@@ -15,8 +15,8 @@ import {
   probeHardware,
   remedy,
 } from './host/index.ts'
-import type { Hypervisor, Isolation } from './hypervisor/index.ts'
-import { findProgram, QemuHypervisor, recogniseVm } from './hypervisor/qemu/index.ts'
+import { findProgram, type Hypervisor, type Isolation } from './hypervisor/index.ts'
+import { QemuHypervisor, recogniseVm } from './hypervisor/qemu/index.ts'
 import { findGuestImage, type GuestImage } from './image/index.ts'
 import { bootMachine, parkMachine } from './machine/index.ts'
 import {

@@ -23,17 +23,23 @@ export interface VmSpec extends VmHardware {
   readonly hostKernelPath: string
   readonly hostInitramfsPath: string
   readonly kernelArguments: readonly string[]
-  /** A new file that is to be the guest's memory, so that it is there when the microVM is saved. Default: memory of the process's own. */
-  readonly hostMemoryPath?: string
+  /** New files that it can be saved to. Default: it cannot be saved, and its memory is the process's own. */
+  readonly savesTo?: SnapshotFiles
 }
 
-/** A microVM that was saved: what every clone of it is made from. Both files are only ever read. */
-export interface VmSnapshot extends VmHardware {
-  /** The guest's memory. A clone maps it copy-on-write: it reads the file's pages and keeps its own changes to itself. */
+/** What a microVM is saved in. */
+export interface SnapshotFiles {
+  /** The guest's memory: while it runs, and afterwards. */
   readonly hostMemoryPath: string
   /** The state of the processors and devices. */
   readonly hostStatePath: string
 }
+
+/**
+ * A microVM that was saved: what every clone of it is made from. Both files are only ever read: a clone maps the memory copy-on-write, reads the file's pages and
+ * keeps its own changes to itself.
+ */
+export interface VmSnapshot extends VmHardware, SnapshotFiles {}
 
 /** What can be told of a microVM by its process alone. */
 export interface VmFacts {
@@ -72,11 +78,11 @@ export interface Vm extends VmProcess {
   pause(): void
   resume(): void
   /**
-   * Stops the guest for good and writes the state of its processors and devices to a new file. Its memory is in `hostMemoryPath` of its spec.
+   * Stops the guest for good and leaves it in the files that its spec has named for that. They are its holder's once the process has ended.
    *
    * @throws `BOOT_FAILED` in the hypervisor's own words.
    */
-  save(hostStatePath: string): Promise<void>
+  save(): Promise<void>
 }
 
 /** A hypervisor's process that has been started for a clone, and waits to be told to load it. */

@@ -1,7 +1,10 @@
+export { childEnvironment, LaunchedChild, startChild } from './child.ts'
+export { directLauncher } from './direct-launcher.ts'
 export type {
   Hypervisor,
   Isolation,
   ParkedVm,
+  SnapshotFiles,
   Vm,
   VmEnd,
   VmFacts,
@@ -10,3 +13,5 @@ export type {
   VmSnapshot,
   VmSpec,
 } from './hypervisor.ts'
+export type { Launch, Launched, LaunchedProgram, Launcher, LaunchLimits } from './launcher.ts'
+export { findProgram } from './program.ts'

@@ -81,14 +81,14 @@ export class Machine {
   }
 
   /**
-   * Ends the machine, leaving the state of its processors and devices in a new file, beside the memory that its spec named: a snapshot.
+   * Ends the machine and leaves it in the files that its spec has named for that: a snapshot.
    *
    * @throws `BOOT_FAILED`, `GUEST_UNREACHABLE`, `PROTOCOL`, `TIMEOUT`. The machine has ended all the same.
    */
-  async save(hostStatePath: string, options: CallOptions = {}): Promise<void> {
+  async save(options: CallOptions = {}): Promise<void> {
     try {
       await this.connection.quiesce(options)
-      await withDeadline(`Saving ${this.id}`, options, () => this.#vm.save(hostStatePath))
+      await withDeadline(`Saving ${this.id}`, options, () => this.#vm.save())
     } finally {
       await this.destroy()
     }

@@ -62,8 +62,8 @@ async function fill(draft: Draft, order: Order, signal: AbortSignal, announce: A
   const { hypervisor, template, inputs, readyDeadlineMs } = order
   const { hostMemoryPath, hostStatePath } = draft
   const log = new BuildLog(announce)
-  const plan = { ...order.plan, hostMemoryPath }
-  await buildSnapshot({ hypervisor, template, plan, hostStatePath, log, signal, readyDeadlineMs })
+  const plan = { ...order.plan, savesTo: { hostMemoryPath, hostStatePath } }
+  await buildSnapshot({ hypervisor, template, plan, log, signal, readyDeadlineMs })
   // Where another has been stored meanwhile, that one is as good.
   await draft.publish({ name: template.name, hardware: plan, inputs }, log.bytes(), signal)
 }

@@ -2,7 +2,7 @@
 
 import { access, readFile, writeFile } from 'node:fs/promises'
 import { WarmcellError } from '../errors.ts'
-import type { Hypervisor, ParkedVm, Vm, VmSnapshot, VmSpec } from '../hypervisor/index.ts'
+import type { Hypervisor, ParkedVm, SnapshotFiles, Vm, VmSnapshot, VmSpec } from '../hypervisor/index.ts'
 import { type FakeLimits, unlimited } from './fake-account.ts'
 import { FakeGuest } from './fake-guest.ts'
 import { pipePair } from './pipe.ts'
@@ -55,8 +55,11 @@ export class FakeHypervisor implements Hypervisor {
   async start(spec: VmSpec, signal: AbortSignal): Promise<Vm> {
     signal.throwIfAborted()
     this.#booted++
-    if (spec.hostMemoryPath !== undefined) await writeFile(spec.hostMemoryPath, `memory of ${spec.id}\n`, { flag: 'wx' })
-    const vm = this.#vm(spec.id)
+    if (spec.savesTo !== undefined) {
+      await writeFile(spec.savesTo.hostMemoryPath, `memory of ${spec.id}\n`, { flag: 'wx' })
+      await writeFile(spec.savesTo.hostStatePath, '', { flag: 'wx' })
+    }
+    const vm = this.#vm(spec.id, spec.savesTo)
     vm.guest.equip(limitsOf(spec))
     return vm
   }
@@ -83,7 +86,7 @@ export class FakeHypervisor implements Hypervisor {
     return vm
   }
 
-  #vm(id: string): Vm & { guest: FakeGuest } {
+  #vm(id: string, savesTo?: SnapshotFiles): Vm & { guest: FakeGuest } {
     const [agentPipe, guestPipe] = pipePair()
     // The reader hears of a hang-up by the pipe's end; unheard, the error that comes with it must not end this process.
     for (const end of [agentPipe, guestPipe]) end.on('error', () => {})
@@ -104,10 +107,11 @@ export class FakeHypervisor implements Hypervisor {
       logTail: () => '',
       pause: () => guest.pause(true),
       resume: () => guest.pause(false),
-      save: async (hostStatePath) => {
+      save: async () => {
+        if (savesTo === undefined) throw new WarmcellError('BOOT_FAILED', `The fake microVM ${id} has no files to be saved to.`)
         const files = Object.fromEntries([...guest.files].map(([path, data]) => [path, Buffer.from(data).toString('base64')]))
         const state: FakeState = { files, limits: guest.limits }
-        await writeFile(hostStatePath, JSON.stringify(state), { flag: 'wx' })
+        await writeFile(savesTo.hostStatePath, JSON.stringify(state))
       },
       kill: () => {
         guest.end({ exitCode: null, signal: 'SIGKILL' })

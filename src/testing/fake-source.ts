@@ -88,13 +88,14 @@ export class FakeSource implements MachineSource {
     this.#directory ??= makeDirectory()
     const hostPath = join(await this.#directory, String(this.#saved.length + 1))
     this.#saved.push(hostPath)
-    const spec = { ...specOf(template, `wc-template-${this.#saved.length}`), hostMemoryPath: `${hostPath}.memory` }
+    const files = { hostMemoryPath: `${hostPath}.memory`, hostStatePath: `${hostPath}.state` }
+    const spec = { ...specOf(template, `wc-template-${this.#saved.length}`), savesTo: files }
     const calling = signal && { signal }
     onEvent?.({ type: 'step', step: 'boot', detail: `booting '${template.name}'` })
     const machine = await bootMachine(this.#builder, spec, { ...calling, ...this.#deadline(), template: true })
     onEvent?.({ type: 'step', step: 'snapshot', detail: `saving '${template.name}'` })
-    await machine.save(`${hostPath}.state`, calling)
-    const snapshot = { ...spec, hostStatePath: `${hostPath}.state`, digest, sizeBytes: 0, createdAt: new Date() }
+    await machine.save(calling)
+    const snapshot = { ...spec, ...files, digest, sizeBytes: 0, createdAt: new Date() }
     return { ...snapshot, sizeBytes: await bytesOf(snapshot) }
   }
 

@@ -31,7 +31,7 @@ test('a microVM with hardware isolation is started exactly so', async () => {
 })
 
 test('a template keeps its memory in a file that it shares; a clone reads that file and cannot write to it', () => {
-  const template = lines(bootArguments({ ...spec, hostMemoryPath: '/t/memory' }, host))
+  const template = lines(bootArguments({ ...spec, savesTo: snapshot }, host))
   expect(template).toContain('-object memory-backend-file,id=ram,size=256M,share=on,mem-path=/t/memory\n')
   const clone = lines(cloneArguments(snapshot, id, host))
   expect(clone).toContain('-object memory-backend-file,id=ram,size=256M,share=off,readonly=on,rom=off,mem-path=/t/memory\n')
@@ -60,8 +60,8 @@ test('the accelerator is the one of the host, and never one when emulation was a
 })
 
 test('a path with a comma in it adds no option', () => {
-  const args = bootArguments({ ...spec, hostRootPath: '/a,readonly=off/b.img' }, { accelerator: 'kvm', tscKhz: undefined })
-  expect(args).toContainEqual(expect.stringMatching(/readonly=on,.*file=\/a,,readonly=off\/b\.img$/))
+  const args = cloneArguments({ ...snapshot, hostMemoryPath: '/a,readonly=off/b' }, 'wc-test', host)
+  expect(args).toContainEqual(expect.stringMatching(/readonly=on,.*mem-path=\/a,,readonly=off\/b$/))
 })
 
 test('a guest has no network, no screen, no monitor, and a root that is only read, as raw', () => {

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { afterEach, expect, test, vi } from 'vitest'
-import { findProgram, findQemu, hostTscKhz } from '../../src/hypervisor/qemu/discover.ts'
+import { findProgram } from '../../src/hypervisor/program.ts'
+import { findQemu, hostTscKhz } from '../../src/hypervisor/qemu/discover.ts'
 import { Scratch } from '../support/scratch.ts'
 
 afterEach(() => {
@@ -11,7 +12,20 @@ test('QEMU is the one that is named, with its version', async () => {
   using scratch = new Scratch()
   const hostPath = scratch.script('qemu', 'echo "QEMU emulator version 8.2.2 (Debian 1:8.2.2+ds-0ubuntu1)"')
   vi.stubEnv('WARMCELL_QEMU', hostPath)
-  expect(await findQemu()).toEqual({ hostPath, version: '8.2.2' })
+  expect(await findQemu()).toEqual({ hostPath, version: '8.2.2', hostDataPaths: [] })
+})
+
+test('its firmware is what it would find itself, in the first of its directories that has it', async () => {
+  using scratch = new Scratch()
+  for (const directory of ['a', 'b']) mkdirSync(scratch.join(directory))
+  const files = ['a/qboot.rom', 'b/qboot.rom', 'b/pvh.bin'].map((name) => scratch.file(name, name))
+  scratch.file('b/openbios-ppc', 'of another machine')
+  const help = `echo ${scratch.join('a')}; echo ${scratch.join('b')}; echo /not/there`
+  vi.stubEnv(
+    'WARMCELL_QEMU',
+    scratch.script('qemu', `if [ "$1" = -L ]; then ${help}; else echo "QEMU emulator version 10.0.2"; fi`),
+  )
+  expect((await findQemu()).hostDataPaths).toEqual([files[0], files[2]])
 })
 
 test('QEMU is the first on the PATH that can be run', async () => {
@@ -23,7 +37,7 @@ test('QEMU is the first on the PATH that can be run', async () => {
   scratch.script('d/qemu', 'echo "QEMU emulator version 11.0.0"')
   vi.stubEnv('PATH', ['a', 'b', 'c', 'd'].map((directory) => scratch.join(directory)).join(':'))
   vi.stubEnv('WARMCELL_QEMU', 'qemu')
-  expect(await findQemu()).toEqual({ hostPath, version: '10.0.2' })
+  expect(await findQemu()).toEqual({ hostPath, version: '10.0.2', hostDataPaths: [] })
   expect(await findProgram('not-there')).toBeUndefined()
   expect(await findProgram(scratch.join('b/qemu'))).toBeUndefined()
 })

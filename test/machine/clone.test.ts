@@ -18,12 +18,12 @@ async function snapshotIn(
   onGuestStart?: (guest: FakeGuest) => void,
 ): Promise<{ hypervisor: FakeHypervisor; snapshot: VmSnapshot }> {
   const hypervisor = new FakeHypervisor(new Map(Object.entries(builtinPrograms)), onGuestStart)
-  const [hostMemoryPath, hostStatePath] = [scratch.join('memory'), scratch.join('state')]
-  const machine = await bootMachine(hypervisor, { ...spec, hostMemoryPath }, { template: true })
+  const files = { hostMemoryPath: scratch.join('memory'), hostStatePath: scratch.join('state') }
+  const machine = await bootMachine(hypervisor, { ...spec, savesTo: files }, { template: true })
   await machine.connection.files.write('/made', Buffer.from('by the template'), { mode: 0o644, user: 'root' })
-  await machine.save(hostStatePath)
+  await machine.save()
   expect(await machine.ended).toEqual({ kind: 'destroyed' })
-  return { hypervisor, snapshot: { ...spec, hostMemoryPath, hostStatePath } }
+  return { hypervisor, snapshot: { ...spec, ...files } }
 }
 
 test('clones have what their template had, and an identity of their own', async () => {
@@ -122,7 +122,9 @@ test('an abort at any moment of cloning leaves nothing', async () => {
 test('a machine that cannot be saved has ended all the same', async () => {
   using scratch = new Scratch()
   const { hypervisor, snapshot } = await snapshotIn(scratch)
-  const machine = await bootMachine(hypervisor, { ...spec, hostMemoryPath: scratch.join('other') }, { template: true })
-  await expect(machine.save(snapshot.hostStatePath)).rejects.toThrow('EEXIST')
+  const machine = await bootMachine(hypervisor, spec, { template: true })
+  await expect(machine.save()).rejects.toMatchObject({ code: 'BOOT_FAILED' })
+  // Nor is one made over what is there.
+  await expect(bootMachine(hypervisor, { ...spec, savesTo: snapshot }, { template: true })).rejects.toThrow('EEXIST')
   expect(hypervisor.guests).toEqual([])
 })

@@ -53,7 +53,8 @@ afterAll(() => scratch[Symbol.dispose]())
 async function plan(name: string): Promise<VmSpec & VmSnapshot> {
   const template = resolveTemplate('base', { resources: { memoryMib: 128 } })
   const boot = await planBoot(template, await findGuestImage(), 'emulated', `wc-${name}`)
-  return { ...boot, hostMemoryPath: scratch.join(`${name}.memory`), hostStatePath: scratch.join(`${name}.state`) }
+  const files = { hostMemoryPath: scratch.join(`${name}.memory`), hostStatePath: scratch.join(`${name}.state`) }
+  return { ...boot, ...files, savesTo: files }
 }
 
 describe('clones of one template', () => {
@@ -66,7 +67,7 @@ describe('clones of one template', () => {
     // Read here, in the template, what nobody may find again in a clone.
     await outputOf(machine.connection.start(sh(facts)))
     await outputOf(machine.connection.start(sh('(while :; do sleep 1; echo beat >>/tmp/beats; done) & echo made >/tmp/made')))
-    await machine.save(snapshot.hostStatePath)
+    await machine.save()
     for (let count = 0; count < clonesMax; count++) clones.push(await cloneMachine(hypervisor, snapshot, `wc-clone-${count}`))
   })
   afterAll(async () => {
@@ -114,7 +115,7 @@ it('without the identity step clones take each other’s place: what the step is
     await connection.handshake(freshIdentity('wc-bare', 'template'))
     await outputOf(connection.start(sh('true')))
     await connection.ping()
-    await vm.save(snapshot.hostStatePath)
+    await vm.save()
   } finally {
     await vm.kill()
   }

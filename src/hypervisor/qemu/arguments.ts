@@ -2,8 +2,14 @@
 
 import type { VmHardware, VmSnapshot, VmSpec } from '../hypervisor.ts'
 
-/** The descriptors that QEMU inherits instead of opening sockets: no file, no name, nobody else can connect. */
-export const inherited = { agent: 3, qmp: 4, console: 5 } as const
+/** The pipes that QEMU inherits instead of opening sockets, by their places: no file, no name, nobody else can connect. */
+export const pipes = { agent: 0, qmp: 1, console: 2 } as const
+
+/** The descriptors that it finds them at, and behind them the one of its root disk, which its user need not be able to open. */
+const inherited = { agent: 3, qmp: 4, console: 5, root: 6 } as const
+
+/** QEMU's own number for that descriptor. */
+const rootSet = 1
 
 /** The name of the guest agent's port; the agent looks for it (protocol.md, section 1). */
 const agentPortName = 'warmcell.agent'
@@ -38,7 +44,7 @@ export function bootArguments(spec: VmSpec, host: QemuHost): string[] {
   return [
     ...machineArguments(spec, spec.id, host),
     // Shared, so that what the guest writes is in the file when the microVM is saved.
-    ...memoryArguments(spec, spec.hostMemoryPath, 'share=on'),
+    ...memoryArguments(spec, spec.savesTo?.hostMemoryPath, 'share=on'),
     // A saved microVM is one that runs: its clones run on as soon as they are loaded.
     ...['-global', 'migration.store-global-state=off'],
     ...['-kernel', spec.hostKernelPath, '-initrd', spec.hostInitramfsPath],
@@ -81,7 +87,8 @@ function machineArguments(hardware: VmHardware, id: string, host: QemuHost): str
     ...['-device', 'virtio-serial-device,max_ports=2'],
     ...['-chardev', `socket,id=agent,fd=${inherited.agent}`, '-device', `virtserialport,chardev=agent,name=${agentPortName}`],
     // The format is said, never guessed: a guessed one lets the content of an image choose the driver.
-    ...['-drive', `if=none,id=root,format=raw,readonly=on,file.locking=off,file=${escapeOption(hardware.hostRootPath)}`],
+    ...['-add-fd', `fd=${inherited.root},set=${rootSet}`],
+    ...['-drive', `if=none,id=root,format=raw,readonly=on,file.locking=off,file=/dev/fdset/${rootSet}`],
     ...['-device', 'virtio-blk-device,drive=root'],
   ]
 }

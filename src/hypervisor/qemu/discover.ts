@@ -2,10 +2,12 @@
 
 import { execFile } from 'node:child_process'
 import { constants } from 'node:fs'
-import { access, readFile, stat } from 'node:fs/promises'
-import { delimiter, join, resolve } from 'node:path'
+import { access, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { WarmcellError } from '../../errors.ts'
+import type { LaunchedProgram } from '../launcher.ts'
+import { findProgram } from '../program.ts'
 
 /**
  * The oldest QEMU that opens a clone's RAM file read-only when told so (`readonly=on,rom=off`): an older one opens the template of every
@@ -16,11 +18,13 @@ const versionMin = [8, 2] as const
 const installHint =
   'Install QEMU 8.2 or newer: on Debian 13 and Ubuntu 24.04 `apt-get install qemu-system-x86`, on Debian 12 the same with `-t bookworm-backports`.'
 
+/** To say its version takes 20 ms, seconds on a host that swaps. */
+const versionDeadlineMs = 5_000
+
 /** The architectures of Node, in QEMU's words. */
 const qemuArchitectures: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64' }
 
-export interface QemuBinary {
-  readonly hostPath: string
+export interface QemuBinary extends LaunchedProgram {
   readonly version: string
 }
 
@@ -34,9 +38,11 @@ export async function findQemu(): Promise<QemuBinary> {
   const hostPath = await findProgram(program)
   if (hostPath === undefined)
     throw new WarmcellError('HOST_UNSUPPORTED', `There is no ${program} on this host.`, { hint: installHint })
-  const { stdout } = await promisify(execFile)(hostPath, ['--version'], { timeout: 5_000 }).catch((cause: unknown) => {
-    throw new WarmcellError('HOST_UNSUPPORTED', `${hostPath} does not run.`, { hint: installHint, cause })
-  })
+  const { stdout } = await promisify(execFile)(hostPath, ['--version'], { timeout: versionDeadlineMs }).catch(
+    (cause: unknown) => {
+      throw new WarmcellError('HOST_UNSUPPORTED', `${hostPath} does not run.`, { hint: installHint, cause })
+    },
+  )
   const version = /version (\d+\.\d+(?:\.\d+)?)/.exec(stdout)?.[1]
   if (version === undefined)
     throw new WarmcellError('HOST_UNSUPPORTED', `${hostPath} does not say its version as QEMU does.`, { hint: installHint })
@@ -46,19 +52,30 @@ export async function findQemu(): Promise<QemuBinary> {
       hint: installHint,
     })
   }
-  return { hostPath, version }
+  return { hostPath, version, hostDataPaths: await findFirmware(hostPath).catch(() => []) }
 }
 
-/** The full path of a program, as a shell would find it; undefined where there is none. */
-export async function findProgram(program: string): Promise<string | undefined> {
-  const candidates = program.includes('/')
-    ? [resolve(program)]
-    : (process.env.PATH ?? '').split(delimiter).map((directory) => join(directory, program))
-  for (const candidate of candidates) {
-    const runs = access(candidate, constants.X_OK).then(() => stat(candidate))
-    if (await runs.then((found) => found.isFile()).catch(() => false)) return candidate
-  }
-  return undefined
+/** The firmware that machines like ours start from: it comes with QEMU, under these names. */
+const firmware = ['qboot.rom', 'bios-microvm.bin', 'linuxboot_dma.bin', 'linuxboot.bin', 'pvh.bin', 'kvmvapic.bin']
+
+/** Each as QEMU itself would find it: in the first of its directories that has it. */
+async function findFirmware(hostPath: string): Promise<string[]> {
+  const { stdout } = await promisify(execFile)(hostPath, ['-L', 'help'], { timeout: versionDeadlineMs })
+  const directories = stdout.split('\n').filter((line) => line.startsWith('/'))
+  const found = firmware.map(async (name) => {
+    for (const directory of directories) {
+      const candidate = join(directory, name)
+      if (
+        await access(candidate, constants.R_OK).then(
+          () => true,
+          () => false,
+        )
+      )
+        return [candidate]
+    }
+    return []
+  })
+  return (await Promise.all(found)).flat()
 }
 
 /**

@@ -1,3 +1,2 @@
-export { findProgram } from './discover.ts'
 export { QemuHypervisor } from './qemu.ts'
 export { recogniseVm } from './recognise.ts'

@@ -1,54 +1,79 @@
 /** QEMU as a hypervisor: the parts of this room put together. */
 
 import { WarmcellError } from '../../errors.ts'
-import type { Hypervisor, ParkedVm, Vm, VmSnapshot, VmSpec } from '../hypervisor.ts'
-import { bootArguments, cloneArguments, type QemuHost } from './arguments.ts'
-import { findProgram, findQemu, hostTscKhz, type QemuBinary } from './discover.ts'
-import { QemuProcess } from './process.ts'
+import { directLauncher } from '../direct-launcher.ts'
+import type { Hypervisor, ParkedVm, Vm, VmHardware, VmSnapshot, VmSpec } from '../hypervisor.ts'
+import type { Launch, LaunchedProgram, Launcher, LaunchLimits } from '../launcher.ts'
+import { bootArguments, cloneArguments, pipes, type QemuHost } from './arguments.ts'
+import { findQemu, hostTscKhz, type QemuBinary } from './discover.ts'
+import { QemuProcess, type QemuSnapshot } from './process.ts'
 
 export class QemuHypervisor implements Hypervisor {
   readonly name: string
   readonly #binary: QemuBinary
   readonly #host: QemuHost
-  readonly #parentDeath: string | undefined
+  readonly #launcher: Launcher
 
-  private constructor(binary: QemuBinary, host: QemuHost, parentDeath: string | undefined) {
+  private constructor(binary: QemuBinary, host: QemuHost, launcher: Launcher) {
     this.name = `QEMU ${binary.version}`
     this.#binary = binary
     this.#host = host
-    this.#parentDeath = parentDeath
+    this.#launcher = launcher
   }
 
-  /** @throws `HOST_UNSUPPORTED` when this host has no QEMU that will do. */
-  static async find(): Promise<QemuHypervisor> {
+  /**
+   * @param launcherFor says how QEMU is started here
+   * @throws `HOST_UNSUPPORTED` when this host has no QEMU that will do, or as the launcher says.
+   */
+  static async find(launcherFor: (program: LaunchedProgram) => Promise<Launcher> = directLauncher): Promise<QemuHypervisor> {
     const binary = await findQemu()
     const host: QemuHost = { accelerator: process.platform === 'darwin' ? 'hvf' : 'kvm', tscKhz: await hostTscKhz() }
-    return new QemuHypervisor(binary, host, process.platform === 'linux' ? await findProgram('setpriv') : undefined)
+    return new QemuHypervisor(binary, host, await launcherFor(binary))
   }
 
   describe(spec: VmSpec): readonly string[] {
     const nowhere = { id: '', hostKernelPath: '', hostInitramfsPath: '', hostRootPath: '' }
-    const { hostMemoryPath: _, ...machine } = spec
+    const { savesTo: _, ...machine } = spec
     // Without the counter's rate, which some hosts can only tell roughly, and never twice the same.
     return bootArguments({ ...machine, ...nowhere }, { ...this.#host, tscKhz: undefined })
   }
 
   async start(spec: VmSpec, signal: AbortSignal): Promise<Vm> {
-    return this.#start(bootArguments(spec, this.#host), undefined, signal)
+    const { hostKernelPath, hostInitramfsPath, savesTo } = spec
+    const files = {
+      reads: [hostKernelPath, hostInitramfsPath],
+      writes: savesTo === undefined ? [] : [savesTo.hostMemoryPath, savesTo.hostStatePath],
+    }
+    return this.#start(spec.id, spec, bootArguments(spec, this.#host), files, { savesTo }, signal)
   }
 
   async park(snapshot: VmSnapshot, id: string, signal: AbortSignal): Promise<ParkedVm> {
-    return this.#start(cloneArguments(snapshot, id, this.#host), snapshot.hostStatePath, signal)
+    const files = { reads: [snapshot.hostMemoryPath, snapshot.hostStatePath], writes: [] }
+    return this.#start(id, snapshot, cloneArguments(snapshot, id, this.#host), files, { loads: snapshot }, signal)
   }
 
-  async #start(args: readonly string[], hostStatePath: string | undefined, signal: AbortSignal): Promise<QemuProcess> {
+  async #start(
+    id: string,
+    hardware: VmHardware,
+    args: readonly string[],
+    files: Pick<Launch, 'reads' | 'writes'>,
+    snapshot: QemuSnapshot,
+    signal: AbortSignal,
+  ): Promise<QemuProcess> {
     signal.throwIfAborted()
-    const vm = await QemuProcess.start(this.#binary.hostPath, args, this.#parentDeath, hostStatePath)
+    const launched = await this.#launcher.launch({
+      ...{ id, program: this.#binary, args, ...files },
+      pipes: Object.keys(pipes).length,
+      opens: [hardware.hostRootPath],
+      devices: hardware.isolation === 'hardware' && this.#host.accelerator === 'kvm' ? ['/dev/kvm'] : [],
+      limits: limitsOf(hardware),
+    })
+    const vm = new QemuProcess(launched, snapshot)
     const onAbort = (): void => void vm.kill()
     signal.addEventListener('abort', onAbort, { once: true })
     try {
       // Both wait in the socket while QEMU starts, and are answered in one go.
-      await Promise.all([vm.qmp.negotiate(), ...(hostStatePath === undefined ? [] : [vm.qmp.prepareMigration()])])
+      await Promise.all([vm.qmp.negotiate(), ...(snapshot.loads === undefined ? [] : [vm.qmp.prepareMigration()])])
       return vm
     } catch (cause) {
       await vm.kill()
@@ -58,5 +83,22 @@ export class QemuHypervisor implements Hypervisor {
     } finally {
       signal.removeEventListener('abort', onAbort)
     }
+  }
+}
+
+/** Of a QEMU beside its guest's memory, in MiB: translations at their most, device models, its libraries and heap; twice what was ever seen (decision 0013). */
+const overheadMib = 128
+
+/** Of a QEMU beside its processors: the main loop, RCU, the workers of its disk and of a migration. */
+const otherThreads = 72
+
+function limitsOf({ memoryMib, vcpus }: VmHardware): LaunchLimits {
+  return {
+    memoryMib: memoryMib + overheadMib,
+    threads: vcpus + otherThreads,
+    // One more than the guest's: the main loop must not wait while its processors are busy.
+    cpus: vcpus + 1,
+    // The state of the devices is less than a MiB; the memory is a file as large as it is.
+    fileMib: memoryMib + 1,
   }
 }

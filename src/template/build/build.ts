@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { ProcessSpec } from '../../agent/index.ts'
 import { definedOnly } from '../../common/defined.ts'
 import { WarmcellError } from '../../errors.ts'
-import type { Hypervisor, VmSpec } from '../../hypervisor/index.ts'
+import type { Hypervisor, SnapshotFiles, VmSpec } from '../../hypervisor/index.ts'
 import { bootMachine, type Machine } from '../../machine/index.ts'
 import { idleProgram } from '../exercise.ts'
 import type { Template } from '../template.ts'
@@ -36,10 +36,8 @@ const startPollMs = 50
 export interface Build {
   readonly hypervisor: Hypervisor
   readonly template: Template
-  /** With the new file that is to be the guest's memory. */
-  readonly plan: VmSpec & { readonly hostMemoryPath: string }
-  /** A new file for the state of its processors and devices. */
-  readonly hostStatePath: string
+  /** With the files that it is saved to. */
+  readonly plan: VmSpec & { readonly savesTo: SnapshotFiles }
   readonly log: BuildLog
   readonly signal: AbortSignal
   readonly readyDeadlineMs?: number | undefined
@@ -51,7 +49,7 @@ export interface Build {
  * @throws `BOOT_FAILED` that says at which step and shows the end of what was printed; the signal's reason.
  */
 export async function buildSnapshot(build: Build): Promise<void> {
-  const { hypervisor, template, plan, hostStatePath, log, signal } = build
+  const { hypervisor, template, plan, log, signal } = build
   log.step('boot', `${plan.vcpus} vCPU, ${plan.memoryMib} MiB, ${plan.isolation}`)
   const machine = await bootMachine(hypervisor, plan, { signal, template: true })
   try {
@@ -62,7 +60,7 @@ export async function buildSnapshot(build: Build): Promise<void> {
     await guest.attempt('its exercise', () => tread(machine, build))
     await guest.settle('the look whether it still runs')
     await assertRunning()
-    await guest.attempt('the snapshot', () => machine.save(hostStatePath, { signal, timeoutMs: saveDeadlineMs }))
+    await guest.attempt('the snapshot', () => machine.save({ signal, timeoutMs: saveDeadlineMs }))
   } catch (error) {
     signal.throwIfAborted()
     throw error

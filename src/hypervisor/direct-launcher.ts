@@ -1,0 +1,20 @@
+/** Starting a hypervisor as it is: a child of this process and of its user, held by nothing but its parent's life. */
+
+import { childEnvironment, LaunchedChild, startChild } from './child.ts'
+import type { Launcher } from './launcher.ts'
+import { findProgram } from './program.ts'
+
+/**
+ * Where util-linux's setpriv is, the kernel ends the program when the thread that started it ends (prctl PR_SET_PDEATHSIG): that is the host being killed, or the
+ * worker thread a pool lives in ending.
+ */
+export async function directLauncher(): Promise<Launcher> {
+  const setpriv = process.platform === 'linux' ? await findProgram('setpriv') : undefined
+  const wrapper = setpriv === undefined ? [] : [setpriv, '--pdeathsig', 'KILL', '--']
+  return {
+    launch: async (launch) => {
+      const command = [...wrapper, launch.program.hostPath, ...launch.args]
+      return new LaunchedChild(await startChild(command, launch, { env: childEnvironment }), launch)
+    },
+  }
+}

@@ -1,0 +1,62 @@
+/** How a hypervisor's process comes to run on this host, and what it may reach there: the interface that hypervisors start it through. */
+
+import type { Duplex, Readable } from 'node:stream'
+import type { VmEnd } from './hypervisor.ts'
+
+/** A program with everything that it needs of the host. What is not named here, one that a guest has taken over need not find. */
+export interface Launch {
+  /** The microVM, for messages and for the record of what runs. */
+  readonly id: string
+  /** The program, and the files that belong to it wherever it runs. */
+  readonly program: LaunchedProgram
+  readonly args: readonly string[]
+  /** How many two-way pipes it inherits, from descriptor 3 on. */
+  readonly pipes: number
+  /** Files that it inherits, open for reading, from the descriptor behind the pipes on: its own user need not be allowed to open them. */
+  readonly opens: readonly string[]
+  /** Files that it opens by path, for reading. */
+  readonly reads: readonly string[]
+  /** New files that it writes. They are made before it starts, and are their holder's once it has ended. */
+  readonly writes: readonly string[]
+  /** Devices of the host that it opens by path. */
+  readonly devices: readonly string[]
+  readonly limits: LaunchLimits
+}
+
+export interface LaunchedProgram {
+  readonly hostPath: string
+  /** What it reads of its own installation, such as firmware, by the path that it is told. */
+  readonly hostDataPaths: readonly string[]
+}
+
+/** More than this it never needs. */
+export interface LaunchLimits {
+  readonly memoryMib: number
+  readonly threads: number
+  /** Of processors, in whole ones. */
+  readonly cpus: number
+  /** Of each file that it writes. */
+  readonly fileMib: number
+}
+
+/** A program that runs. Whoever holds it ends it. */
+export interface Launched {
+  /** Of the program itself, whatever stands between it and this process. */
+  readonly pid: number
+  readonly pipes: readonly Duplex[]
+  /** What it writes to its standard error. */
+  readonly log: Readable
+  /** Resolves when it has ended and nothing of it is left; never rejects. */
+  readonly ended: Promise<VmEnd>
+  /** Ends it when it is `SIGKILL`, stops it or lets it go on otherwise. Nothing happens to one that has ended. */
+  signal(name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void
+}
+
+export interface Launcher {
+  /**
+   * Resolves once the program has been started; that it works is for the caller to see.
+   *
+   * @throws `BOOT_FAILED` when it could not be started, with what to do; nothing is left behind.
+   */
+  launch(launch: Launch): Promise<Launched>
+}
