@@ -1,9 +1,12 @@
 /** Which parts a pool is made of on this host: the one place that names a hypervisor. */
 
 import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import { WarmcellError } from './errors.ts'
 import {
   availableMemoryMib,
+  type Confinement,
+  confine,
   type DoctorReport,
   defaultStateDirectory,
   examine,
@@ -66,7 +69,7 @@ export async function createPool(options: PoolOptions = {}): Promise<Pool> {
   const isolation = wantedIsolation(options)
   const templates = resolveTemplates(options.templates ?? {})
   const stateDirectory = options.stateDir ?? defaultStateDirectory()
-  const [hypervisor, image] = await Promise.all([QemuHypervisor.find(), findGuestImage(), prepareStateDirectory(stateDirectory)])
+  const [{ hypervisor, confinement }, image] = await Promise.all([findHypervisor(stateDirectory), findGuestImage()])
   if (isolation === 'hardware') await assertHardware(hypervisor, image, stateDirectory)
   const { memoryMib = Math.floor(availableMemoryMib() * memoryShare), sandboxes = sandboxesPerCore * availableParallelism() } =
     options.budget ?? {}
@@ -82,6 +85,17 @@ export async function createPool(options: PoolOptions = {}): Promise<Pool> {
     makingsAtOnceMax: availableParallelism() + 1,
     source: machineSource(new Templates({ hypervisor, image, isolation, stateDirectory }), hypervisor, image, isolation),
   })
+}
+
+/** QEMU, started with everything held that this host can hold. */
+async function findHypervisor(stateDirectory: string): Promise<{ hypervisor: Hypervisor; confinement: Confinement }> {
+  await prepareStateDirectory(stateDirectory)
+  let confinement: Confinement | undefined
+  const hypervisor = await QemuHypervisor.find(async (program) => {
+    confinement = await confine(program, join(stateDirectory, 'programs'))
+    return confinement.launcher
+  })
+  return { hypervisor, confinement: confinement as unknown as Confinement }
 }
 
 /** Where the pool's machines come from: stored templates, and clones and boots through the hypervisor. */
@@ -128,7 +142,7 @@ export async function openTemplates(options: OpenTemplatesOptions = {}): Promise
   assertOpenOptions(options)
   const isolation = wantedIsolation(options)
   const stateDirectory = options.stateDir ?? defaultStateDirectory()
-  const [hypervisor, image] = await Promise.all([QemuHypervisor.find(), findGuestImage(), prepareStateDirectory(stateDirectory)])
+  const [{ hypervisor }, image] = await Promise.all([findHypervisor(stateDirectory), findGuestImage()])
   const templates = new Templates({ hypervisor, image, isolation, stateDirectory })
   return {
     list: () => templates.list(),

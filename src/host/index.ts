@@ -1,3 +1,4 @@
+export { type Confinement, type ConfinementGap, type ConfinementPart, confine } from './confinement/index.ts'
 export { type DoctorCheck, type DoctorFacts, type DoctorReport, examine } from './doctor.ts'
 export { digestFile, fingerprint, knownDigest } from './file-digest.ts'
 export { fileSystemOf } from './file-system.ts'

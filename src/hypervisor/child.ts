@@ -12,7 +12,7 @@ import type { Launch, Launched } from './launcher.ts'
 export const childEnvironment = { PATH: '/usr/bin:/bin', LC_ALL: 'C' } as const
 
 /** Where a child's inheritance begins: behind its standard streams. */
-const firstDescriptor = 3
+export const firstDescriptor = 3
 
 /** Shells, and bwrap, say the signal that ended what they started as an exit code above this: POSIX.1, 2.8.2. */
 const signalExitCode = 128
@@ -25,75 +25,91 @@ process.on('exit', () => {
 
 export interface StartOptions {
   readonly env: Readonly<Record<string, string>>
-  /** Inherited behind what the launch itself asks for: open descriptors, and pipes of this process's own. */
-  readonly more?: readonly ('pipe' | number)[]
+  /** How many pipes of this process's own it inherits behind what the launch asks for. */
+  readonly ownPipes?: number
+  /** Clears away what was made for it, once it has ended. */
+  readonly release?: () => Promise<void>
 }
 
-/**
- * Starts the command with what the launch inherits: pipes, then its files. Those it writes are made.
- *
- * @throws `BOOT_FAILED` when the system starts no process, or has no such file.
- */
-export async function startChild(command: readonly string[], launch: Launch, options: StartOptions): Promise<ChildProcess> {
-  const files: FileHandle[] = []
+/** Makes the files that it is to write. @throws `BOOT_FAILED`, with none of them left, when one is there already or cannot be made. */
+export async function makeFiles(launch: Launch): Promise<void> {
   const made: string[] = []
   try {
     for (const hostPath of launch.writes) {
       await writeFile(hostPath, '', { flag: 'wx', mode: 0o600 })
       made.push(hostPath)
     }
+  } catch (cause) {
+    for (const hostPath of made) await rm(hostPath, { force: true })
+    throw startFailure(launch, cause as NodeJS.ErrnoException)
+  }
+}
+
+/**
+ * Starts the command with what the launch inherits: pipes, then its files.
+ *
+ * @throws `BOOT_FAILED` when the system starts no process, or has no such file.
+ */
+export async function startChild(command: readonly string[], launch: Launch, options: StartOptions): Promise<LaunchedChild> {
+  const { env, ownPipes = 0, release } = options
+  const files: FileHandle[] = []
+  try {
     for (const hostPath of launch.opens) files.push(await open(hostPath, 'r'))
-    const pipes = Array<'pipe'>(launch.pipes).fill('pipe')
+    const pipes = (count: number) => Array<'pipe'>(count).fill('pipe')
     const [file = '', ...args] = command
     const child = spawn(file, args, {
-      stdio: ['ignore', 'ignore', 'pipe', ...pipes, ...files.map(({ fd }) => fd), ...(options.more ?? [])],
+      stdio: ['ignore', 'ignore', 'pipe', ...pipes(launch.pipes), ...files.map(({ fd }) => fd), ...pipes(ownPipes)],
       cwd: '/',
       // Nothing of the host's environment is its business.
-      env: options.env,
+      env,
     })
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve)
       child.once('error', reject)
     })
-    return child
+    return new LaunchedChild(child, launch, release)
   } catch (cause) {
-    for (const hostPath of made) await rm(hostPath, { force: true })
     throw startFailure(launch, cause as NodeJS.ErrnoException)
   } finally {
     await Promise.all(files.map((file) => file.close()))
   }
 }
 
-export interface ChildParts {
-  /** Where it is not the child itself. */
-  readonly pid?: number
-  /** Clears away what was made for it, once it has ended. */
-  readonly release?: () => Promise<void>
-}
-
 export class LaunchedChild implements Launched {
-  readonly pid: number
   readonly pipes: readonly Duplex[]
+  /** Those that are this process's own. */
+  readonly ownPipes: readonly Duplex[]
   readonly log: Readable
   readonly ended: Promise<VmEnd>
   readonly #child: ChildProcess
+  /** Of the program, where that is not the child itself. */
+  #pidBehind: number | undefined
 
-  constructor(child: ChildProcess, launch: Launch, { pid, release }: ChildParts = {}) {
+  constructor(child: ChildProcess, { pipes, opens }: Launch, release: (() => Promise<void>) | undefined) {
     this.#child = child
-    this.pid = pid ?? (child.pid as number)
     // Node types no more than the first five of them; each was asked for as a 'pipe', which is a socket.
     const stdio = child.stdio as unknown as readonly Duplex[]
-    this.pipes = stdio.slice(firstDescriptor, firstDescriptor + launch.pipes)
-    for (const pipe of this.pipes) pipe.on('error', () => {})
+    this.pipes = stdio.slice(firstDescriptor, firstDescriptor + pipes)
+    this.ownPipes = stdio.slice(firstDescriptor + pipes + opens.length)
+    for (const pipe of [...this.pipes, ...this.ownPipes]) pipe.on('error', () => {})
     this.log = (child.stderr as Readable).on('error', () => {})
     alive.add(this)
     this.ended = this.#end().finally(() => release?.())
   }
 
+  get pid(): number {
+    return this.#pidBehind ?? (this.#child.pid as number)
+  }
+
+  /** The child only waits for the program, and ends as it does. */
+  standsFor(pid: number): void {
+    this.#pidBehind = pid
+  }
+
   signal(name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
     try {
-      // While the child has not been waited for, its own child's pid is nobody else's: it is the one who waits for that.
+      // As long as the child has not ended, the pid behind it is nobody else's: it is the one who would give it back.
       process.kill(this.pid, name)
     } catch (error) {
       // It has ended, and its end is on its way here.
@@ -107,9 +123,9 @@ export class LaunchedChild implements Launched {
         alive.delete(this)
         // A reader that has stopped would hold its pipe open for ever: nothing more can come.
         setImmediate(() => {
-          for (const pipe of this.pipes) if (pipe.readableFlowing !== true) pipe.destroy()
+          for (const pipe of [...this.pipes, ...this.ownPipes]) if (pipe.readableFlowing !== true) pipe.destroy()
         })
-        const end = this.pid === this.#child.pid ? { exitCode, signal } : endBehind(exitCode, signal)
+        const end = this.#pidBehind === undefined ? { exitCode, signal } : endBehind(exitCode, signal)
         this.#child.once('close', () => resolve(end))
       })
     })

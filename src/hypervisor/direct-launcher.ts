@@ -1,6 +1,6 @@
 /** Starting a hypervisor as it is: a child of this process and of its user, held by nothing but its parent's life. */
 
-import { childEnvironment, LaunchedChild, startChild } from './child.ts'
+import { childEnvironment, makeFiles, startChild } from './child.ts'
 import type { Launcher } from './launcher.ts'
 import { findProgram } from './program.ts'
 
@@ -13,8 +13,8 @@ export async function directLauncher(): Promise<Launcher> {
   const wrapper = setpriv === undefined ? [] : [setpriv, '--pdeathsig', 'KILL', '--']
   return {
     launch: async (launch) => {
-      const command = [...wrapper, launch.program.hostPath, ...launch.args]
-      return new LaunchedChild(await startChild(command, launch, { env: childEnvironment }), launch)
+      await makeFiles(launch)
+      return startChild([...wrapper, launch.program.hostPath, ...launch.args], launch, { env: childEnvironment })
     },
   }
 }

@@ -1,0 +1,102 @@
+/** The control group of one microVM: made with its limits, joined, and removed when it is empty. */
+
+import { randomBytes } from 'node:crypto'
+import { mkdir, readdir, rmdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { LaunchLimits } from '../../hypervisor/index.ts'
+import { identityText, isAlive, ownIdentity, parseIdentity } from '../process-identity.ts'
+import { type CgroupBase, type Controller, controllers } from './cgroup-base.ts'
+
+/** In which processors are dealt out, in microseconds: the kernel's default. */
+const cpuPeriodUs = 100_000
+
+const mib = 1_048_576
+
+/** How long a group may stay busy after its last process has ended, in milliseconds: the kernel takes it out a moment later. */
+const emptyDeadlineMs = 1_000
+const emptyPollMs = 5
+
+/** What is written where, before anybody joins: pure. https://docs.kernel.org/admin-guide/cgroup-v2.html */
+export function groupLimits(
+  version: 1 | 2,
+  { memoryMib, threads, cpus }: LaunchLimits,
+): [Controller, file: string, value: string][] {
+  const [memory, quotaUs] = [String(memoryMib * mib), String(cpus * cpuPeriodUs)]
+  if (version === 2) {
+    return [
+      ['memory', 'memory.max', memory],
+      // All of it ends, or nothing: half a hypervisor is of no use.
+      ['memory', 'memory.oom.group', '1'],
+      ['cpu', 'cpu.max', `${quotaUs} ${cpuPeriodUs}`],
+      ['pids', 'pids.max', String(threads)],
+    ]
+  }
+  return [
+    ['memory', 'memory.limit_in_bytes', memory],
+    ['cpu', 'cpu.cfs_period_us', String(cpuPeriodUs)],
+    ['cpu', 'cpu.cfs_quota_us', quotaUs],
+    ['pids', 'pids.max', String(threads)],
+  ]
+}
+
+export class Cgroup {
+  readonly #hostPaths: readonly string[]
+
+  private constructor(hostPaths: readonly string[]) {
+    this.#hostPaths = hostPaths
+  }
+
+  /** Its name says whose it is, so that what a crash leaves can be told from what is in use. */
+  static async make({ version, hostPaths }: CgroupBase, id: string, limits: LaunchLimits): Promise<Cgroup> {
+    const name = `${id}.${identityText(await ownIdentity())}.${randomBytes(4).toString('hex')}`
+    const pathOf = (controller: Controller): string => join(hostPaths[controller], name)
+    const group = new Cgroup([...new Set(controllers.map(pathOf))])
+    try {
+      await Promise.all(group.#hostPaths.map((hostPath) => mkdir(hostPath)))
+      for (const [controller, file, value] of groupLimits(version, limits)) await writeFile(join(pathOf(controller), file), value)
+      return group
+    } catch (error) {
+      await group.remove()
+      throw error
+    }
+  }
+
+  async join(pid: number): Promise<void> {
+    await Promise.all(this.#hostPaths.map((hostPath) => writeFile(join(hostPath, 'cgroup.procs'), String(pid))))
+  }
+
+  /** Once its process has ended. */
+  async remove(): Promise<void> {
+    await Promise.all(this.#hostPaths.map(removeGroup))
+  }
+}
+
+/** Removes the groups of processes that are gone, with nothing in them any more; returns their names. */
+export async function sweepCgroups({ hostPaths }: CgroupBase): Promise<string[]> {
+  const swept = new Set<string>()
+  for (const base of new Set(Object.values(hostPaths))) {
+    for (const entry of await readdir(base, { withFileTypes: true }).catch(() => [])) {
+      const owner = parseIdentity(entry.name.split('.')[1] ?? '')
+      if (!entry.isDirectory() || owner === undefined || (await isAlive(owner))) continue
+      await rmdir(join(base, entry.name)).then(
+        () => swept.add(entry.name),
+        () => {},
+      )
+    }
+  }
+  return [...swept]
+}
+
+async function removeGroup(hostPath: string): Promise<void> {
+  const until = performance.now() + emptyDeadlineMs
+  for (;;) {
+    const { code } = await rmdir(hostPath).then(
+      () => ({ code: undefined }),
+      (error: NodeJS.ErrnoException) => error,
+    )
+    // One that stays is swept when its owner is gone.
+    if (code !== 'EBUSY' || performance.now() > until) return
+    await delay(emptyPollMs)
+  }
+}

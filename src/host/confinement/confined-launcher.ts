@@ -1,0 +1,103 @@
+/** Starts programs held by all that this host offers. */
+
+import { text } from 'node:stream/consumers'
+import { Cleanup } from '../../common/cleanup.ts'
+import { foreignLines } from '../../common/text.ts'
+import { WarmcellError } from '../../errors.ts'
+import {
+  childEnvironment,
+  firstDescriptor,
+  type Launch,
+  type Launched,
+  type LaunchedChild,
+  type Launcher,
+  makeFiles,
+  startChild,
+} from '../../hypervisor/index.ts'
+import { Cgroup } from './cgroup.ts'
+import type { CgroupBase } from './cgroup-base.ts'
+import { bareWords, boxWords, limitWords, userWords } from './chain.ts'
+import { giveTo, groupsOf, ownUserId } from './own-user.ts'
+import type { ProgramTree } from './tree.ts'
+
+/** What a launcher holds programs by; each undefined where this host does not offer it. */
+export interface Holds {
+  readonly isRoot: boolean
+  readonly prlimit?: string | undefined
+  readonly setpriv?: string | undefined
+  readonly box?: { readonly bwrap: string; readonly tree: ProgramTree } | undefined
+  /** The filter of system calls, as the kernel takes it. */
+  readonly filter?: Buffer | undefined
+  readonly cgroups?: CgroupBase | undefined
+}
+
+export class ConfinedLauncher implements Launcher {
+  readonly #holds: Holds
+
+  constructor(holds: Holds) {
+    this.#holds = holds
+  }
+
+  async launch(launch: Launch): Promise<Launched> {
+    const { isRoot, box, filter, cgroups } = this.#holds
+    const cleanup = new Cleanup()
+    let launched: LaunchedChild | undefined
+    try {
+      const userId = isRoot && box !== undefined ? ownUserId() : undefined
+      await makeFiles(launch)
+      if (userId !== undefined) {
+        cleanup.defer(() => giveTo(launch.writes, undefined))
+        await giveTo(launch.writes, userId)
+      }
+      const group = cgroups && (await Cgroup.make(cgroups, launch.id, launch.limits))
+      if (group !== undefined) cleanup.defer(() => group.remove())
+      const ownPipes = box === undefined ? 0 : filter === undefined ? 1 : 2
+      const options = { env: childEnvironment, ownPipes, release: () => cleanup.run() }
+      launched = await startChild(await this.#command(launch, userId), launch, options)
+      if (box !== undefined) await this.#intoBox(launched, launch)
+      await group?.join(launched.pid)
+      return launched
+    } catch (error) {
+      launched?.signal('SIGKILL')
+      await (launched === undefined ? cleanup.run() : launched.ended)
+      throw error
+    }
+  }
+
+  async #command(launch: Launch, userId: number | undefined): Promise<string[]> {
+    const { isRoot, prlimit, setpriv, box, filter } = this.#holds
+    const limits = prlimit === undefined ? [] : limitWords(prlimit, launch.limits, launch.writes.length > 0)
+    if (box === undefined) {
+      const bare = setpriv === undefined ? [] : bareWords(setpriv, isRoot)
+      return [...limits, ...bare, launch.program.hostPath, ...launch.args]
+    }
+    // Where bwrap finds its own: behind what the program inherits.
+    const info = firstDescriptor + launch.pipes + launch.opens.length
+    const descriptors = { info, filter: filter && info + 1 }
+    const becoming =
+      userId === undefined || setpriv === undefined
+        ? []
+        : userWords(userId, await groupsOf(launch.devices), box.tree.command(setpriv))
+    const words = boxWords({ ...box, descriptors }, launch, userId !== undefined)
+    return [...limits, ...words, ...becoming, ...box.tree.command(launch.program.hostPath), ...launch.args]
+  }
+
+  /** Hands bwrap the filter, and learns from it which process is the program. */
+  async #intoBox(launched: LaunchedChild, { id, program }: Launch): Promise<void> {
+    const [told, filter] = launched.ownPipes
+    filter?.resume().end(this.#holds.filter)
+    const said = told === undefined ? '' : await text(told).catch(() => '')
+    // bwrap(1), `--info-fd`: one JSON object.
+    const pid = /"child-pid": *(\d+)/.exec(said)?.[1]
+    if (pid !== undefined) return launched.standsFor(Number(pid))
+    const complaint = foreignLines(await text(launched.log).catch(() => ''))
+    throw new WarmcellError(
+      'BOOT_FAILED',
+      `bwrap did not start ${program.hostPath}: ${complaint || 'it ended without a word'}.`,
+      {
+        sandboxId: id,
+        hint: 'Run `warmcell doctor` to see what confines microVMs on this host.',
+      },
+    )
+  }
+}
