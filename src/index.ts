@@ -10,7 +10,7 @@ export {
   SandboxGoneError,
   WarmcellError,
 } from './errors.ts'
-export type { DoctorCheck, DoctorReport, MicrovmInfo } from './host/index.ts'
+export type { ConfinementInfo, ConfinementPart, DoctorCheck, DoctorReport, MicrovmInfo } from './host/index.ts'
 export type { Isolation } from './hypervisor/index.ts'
 export {
   type CreateSandboxOptions,

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { WarmcellError } from './errors.ts'
 import {
+  assertConfined,
   availableMemoryMib,
   type Confinement,
   confine,
@@ -11,14 +12,16 @@ import {
   defaultStateDirectory,
   examine,
   type HardwareVerdict,
+  infoOf,
   type MicrovmInfo,
   microvmsOf,
+  noteGaps,
   prepareStateDirectory,
   probeDeadlineMs,
   probeHardware,
   remedy,
 } from './host/index.ts'
-import { findProgram, type Hypervisor, type Isolation } from './hypervisor/index.ts'
+import type { Hypervisor, Isolation } from './hypervisor/index.ts'
 import { QemuHypervisor, recogniseVm } from './hypervisor/qemu/index.ts'
 import { findGuestImage, type GuestImage } from './image/index.ts'
 import { bootMachine, parkMachine } from './machine/index.ts'
@@ -70,6 +73,8 @@ export async function createPool(options: PoolOptions = {}): Promise<Pool> {
   const templates = resolveTemplates(options.templates ?? {})
   const stateDirectory = options.stateDir ?? defaultStateDirectory()
   const [{ hypervisor, confinement }, image] = await Promise.all([findHypervisor(stateDirectory), findGuestImage()])
+  if (options.confinement === 'strict') assertConfined(confinement)
+  noteGaps(confinement)
   if (isolation === 'hardware') await assertHardware(hypervisor, image, stateDirectory)
   const { memoryMib = Math.floor(availableMemoryMib() * memoryShare), sandboxes = sandboxesPerCore * availableParallelism() } =
     options.budget ?? {}
@@ -77,6 +82,7 @@ export async function createPool(options: PoolOptions = {}): Promise<Pool> {
     templates,
     budget: { memoryMib, sandboxes },
     isolation,
+    confinement: infoOf(confinement),
     defaults: options.defaults ?? {},
     onExhausted: options.onExhausted ?? 'boot',
     acquireTimeoutMs: options.acquireTimeoutMs,
@@ -165,9 +171,9 @@ export async function openTemplates(options: OpenTemplatesOptions = {}): Promise
 export async function doctor(): Promise<DoctorReport> {
   const stateDirectory = defaultStateDirectory()
   const wanted = wantedIsolation()
-  const [hypervisor, image] = [QemuHypervisor.find(), findGuestImage()]
+  const [hypervisor, confined, image] = [QemuHypervisor.find(), findHypervisor(stateDirectory), findGuestImage()]
   // Each is asked for below, and what is lacking is said there.
-  for (const search of [hypervisor, image]) search.catch(() => {})
+  for (const search of [hypervisor, confined, image]) search.catch(() => {})
   return examine({
     wanted,
     hypervisor: async () => (await hypervisor).name,
@@ -175,8 +181,8 @@ export async function doctor(): Promise<DoctorReport> {
       const { kernelRelease, hostDirectory } = await image
       return `Linux ${kernelRelease}, at ${hostDirectory}`
     },
-    hardware: async () => hardwareVerdict(await hypervisor, await image, stateDirectory, true),
-    diesWithParent: async () => process.platform === 'linux' && (await findProgram('setpriv')) !== undefined,
+    hardware: async () => hardwareVerdict((await confined).hypervisor, await image, stateDirectory, true),
+    confinement: async () => (await confined).confinement,
     stateDirectory: async () => {
       await prepareStateDirectory(stateDirectory)
       return stateDirectory

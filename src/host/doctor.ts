@@ -2,6 +2,7 @@
 
 import { availableParallelism } from 'node:os'
 import { WarmcellError } from '../errors.ts'
+import type { Confinement } from './confinement/index.ts'
 import { availableMemoryMib } from './memory.ts'
 import { type HardwareVerdict, remedy } from './probe.ts'
 
@@ -29,8 +30,8 @@ export interface DoctorFacts {
   /** A sentence about the guest image. */
   readonly guestImage: () => Promise<string>
   readonly hardware: () => Promise<HardwareVerdict>
-  /** Whether the kernel will end a microVM when its host is killed. */
-  readonly diesWithParent: () => Promise<boolean>
+  /** What holds a microVM's process. */
+  readonly confinement: () => Promise<Pick<Confinement, 'held' | 'missing'>>
   readonly stateDirectory: () => Promise<string>
 }
 
@@ -40,16 +41,18 @@ const comfortableMemoryMib = 512
 export async function examine(facts: DoctorFacts): Promise<DoctorReport> {
   const hypervisor = await finding('hypervisor', facts.hypervisor)
   const guestImage = await finding('guest image', facts.guestImage)
-  const canBoot = hypervisor.status === 'pass' && guestImage.status === 'pass'
+  const stateDirectory = await finding('state directory', facts.stateDirectory)
+  const canRun = hypervisor.status === 'pass' && stateDirectory.status === 'pass'
+  const canBoot = canRun && guestImage.status === 'pass'
   const hardware = canBoot ? await accelerator(facts) : undefined
   const checks: DoctorCheck[] = [
     system(),
     hypervisor,
     guestImage,
     hardware ?? { name: 'accelerator', status: 'warn', detail: 'Not tried: no guest can be booted yet.' },
-    await parentDeath(facts),
+    ...(canRun ? await confinement(facts) : []),
     memory(),
-    await finding('state directory', facts.stateDirectory),
+    stateDirectory,
   ]
   const isolation = !canBoot ? 'none' : hardware?.status === 'pass' ? 'hardware' : 'emulated'
   return { ok: checks.every(({ status }) => status !== 'fail'), isolation, checks }
@@ -76,17 +79,18 @@ async function accelerator(facts: DoctorFacts): Promise<DoctorCheck> {
   return { name: 'accelerator', status, detail: verdict.detail, ...(!verdict.works && { fix: remedy(verdict) }) }
 }
 
-async function parentDeath(facts: DoctorFacts): Promise<DoctorCheck> {
-  const name = 'end with parent'
-  if (await facts.diesWithParent())
-    return { name, status: 'pass', detail: 'The kernel ends every microVM when its host process dies.' }
-  return {
-    name,
-    status: 'warn',
-    detail:
-      'There is no setpriv with --pdeathsig: a microVM ends by itself when its host is killed, but one that hangs does not.',
-    fix: 'On Linux, install util-linux.',
-  }
+/** One finding for what holds, and one for each part that does not. */
+async function confinement(facts: DoctorFacts): Promise<DoctorCheck[]> {
+  const { held, missing } = await facts.confinement()
+  const name = 'confinement'
+  const holds =
+    held.length === 0 ? 'Nothing holds the process of a microVM.' : `The process of a microVM is held by: ${held.join(', ')}.`
+  return [
+    { name, status: held.length === 0 ? 'warn' : 'pass', detail: holds },
+    ...missing.map(({ part, detail, fix }): DoctorCheck => {
+      return { name: `${name}: ${part}`, status: 'warn', detail, ...(fix !== undefined && { fix }) }
+    }),
+  ]
 }
 
 function system(): DoctorCheck {

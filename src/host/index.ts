@@ -1,4 +1,14 @@
-export { type Confinement, type ConfinementGap, type ConfinementPart, confine } from './confinement/index.ts'
+export {
+  assertConfined,
+  type Confinement,
+  type ConfinementGap,
+  type ConfinementInfo,
+  type ConfinementPart,
+  confine,
+  confinementParts,
+  infoOf,
+  noteGaps,
+} from './confinement/index.ts'
 export { type DoctorCheck, type DoctorFacts, type DoctorReport, examine } from './doctor.ts'
 export { digestFile, fingerprint, knownDigest } from './file-digest.ts'
 export { fileSystemOf } from './file-system.ts'

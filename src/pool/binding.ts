@@ -3,7 +3,6 @@
 import PQueue from 'p-queue'
 import { guestPath } from '../common/guest-path.ts'
 import { attributed } from '../errors.ts'
-import type { Isolation } from '../hypervisor/index.ts'
 import type { SandboxBinding } from '../sandbox/index.ts'
 import { limit } from './limiting.ts'
 import type { CreateSandboxOptions } from './options.ts'
@@ -19,7 +18,7 @@ const filesAtOnceMax = 8
 export function bind(
   { origin, template }: Supplied,
   options: CreateSandboxOptions,
-  isolation: Isolation,
+  { isolation, confinement }: Pick<SandboxBinding, 'isolation' | 'confinement'>,
 ): Omit<SandboxBinding, 'createMs'> {
   const { tenant, timeoutMs, idleTimeoutMs } = options
   return {
@@ -29,6 +28,7 @@ export function bind(
     template: template.name,
     origin,
     isolation,
+    confinement,
     createdAt: new Date(),
     metadata: { ...options.metadata },
     env: { ...template.env, ...options.env },

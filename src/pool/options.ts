@@ -60,6 +60,11 @@ export interface PoolOptions {
    * and is no security boundary: development only. `WARMCELL_ISOLATION` says it where the option does not.
    */
   isolation?: Isolation
+  /**
+   * What is to hold a microVM's process on the host, behind the guest's own kernel, should it be taken over. 'default' holds it by everything that this host offers; what
+   * is missing is said in `info()`, in `doctor`, and once as a warning. 'strict' refuses to run when anything is.
+   */
+  confinement?: 'default' | 'strict'
 }
 
 const name = plainText.refine((text) => text !== '', 'expected a name')
@@ -128,6 +133,7 @@ const poolSchema = z.strictObject({
   stateDir: name.optional(),
   hypervisor: z.enum(['auto', 'qemu'], { error: "expected 'auto' or 'qemu'" }).optional(),
   isolation: z.enum(['hardware', 'emulated'], { error: "expected 'hardware' or 'emulated'" }).optional(),
+  confinement: z.enum(['default', 'strict'], { error: "expected 'default' or 'strict'" }).optional(),
 })
 
 /** @throws `INVALID_ARGUMENT` */

@@ -5,6 +5,7 @@ import { Emitter } from '../common/emitter.ts'
 import { linkedSignal } from '../common/linked-signal.ts'
 import { startTimer } from '../common/timer.ts'
 import { type ErrorCode, WarmcellError } from '../errors.ts'
+import type { ConfinementInfo } from '../host/index.ts'
 import type { Isolation } from '../hypervisor/index.ts'
 import { type Sandbox, type SandboxInfo, TenantSandbox } from '../sandbox/index.ts'
 import type { Template, TemplateInfo, TemplateSpec, WarmTarget } from '../template/index.ts'
@@ -37,6 +38,7 @@ export interface PoolParts {
   readonly source: MachineSource
   readonly budget: BudgetLimits
   readonly isolation: Isolation
+  readonly confinement: ConfinementInfo
   readonly defaults: Omit<CreateSandboxOptions, 'signal' | 'tenant'>
   readonly tenants: TenantsOption
   readonly onExhausted: 'boot' | 'wait' | 'fail'
@@ -207,7 +209,7 @@ export class MachinePool extends Emitter<PoolEvents> implements Pool {
       limitsOf(resources, shelf.edition.template)
       const supplied = await this.#supply.take(shelf, { tenant, weight: this.#tenants.weightOf(tenant), signal })
       const { machine, origin } = supplied
-      const binding = bind(supplied, options, this.#parts.isolation)
+      const binding = bind(supplied, options, this.#parts)
       try {
         await prepare(supplied, binding, options, signal)
       } catch (error) {

@@ -2,6 +2,7 @@
 
 import type { CallOptions } from '../common/deadline.ts'
 import type { DestroyReason } from '../errors.ts'
+import type { ConfinementInfo } from '../host/index.ts'
 import type { Isolation } from '../hypervisor/index.ts'
 import type { Files } from './files/contract.ts'
 import type { Ports } from './ports/contract.ts'
@@ -21,6 +22,8 @@ export interface SandboxInfo {
   /** How its microVM was made. */
   origin: 'warm' | 'clone' | 'boot'
   isolation: Isolation
+  /** What holds its microVM's process on the host, behind the guest's own kernel, and what of that this host does not offer. */
+  confinement: ConfinementInfo
   createdAt: Date
   expiresAt?: Date
   /** From the call to the first moment a command could run, in milliseconds. */

@@ -4,6 +4,7 @@ import type { CallOptions } from '../common/deadline.ts'
 import { Emitter } from '../common/emitter.ts'
 import { assertValid, callOptions, durationMs } from '../common/validate.ts'
 import { attributed, type DestroyReason, SandboxGoneError, WarmcellError } from '../errors.ts'
+import type { ConfinementInfo } from '../host/index.ts'
 import type { Isolation } from '../hypervisor/index.ts'
 import type { Machine, MachineEnd } from '../machine/index.ts'
 import type { SandboxContext } from './context.ts'
@@ -25,6 +26,7 @@ export interface SandboxBinding extends LifetimeOptions {
   readonly template: string
   readonly origin: SandboxInfo['origin']
   readonly isolation: Isolation
+  readonly confinement: ConfinementInfo
   readonly createdAt: Date
   readonly createMs: number
   readonly metadata: Readonly<Record<string, string>>
@@ -92,7 +94,7 @@ export class TenantSandbox extends Emitter<SandboxEvents> implements Sandbox {
   }
 
   info(): SandboxInfo {
-    const { tenant, template, origin, isolation, createdAt, createMs, metadata } = this.#binding
+    const { tenant, template, origin, isolation, confinement, createdAt, createMs, metadata } = this.#binding
     const { expiresAt } = this.#lifetime
     return {
       id: this.id,
@@ -101,6 +103,7 @@ export class TenantSandbox extends Emitter<SandboxEvents> implements Sandbox {
       state: this.state,
       origin,
       isolation,
+      confinement: { held: [...confinement.held], missing: [...confinement.missing] },
       createdAt,
       ...(expiresAt !== undefined && { expiresAt }),
       createMs,

@@ -1,6 +1,7 @@
 /** A pool for tests: everything in it is real but the microVMs. */
 
 import { definedOnly } from '../common/defined.ts'
+import { confinementParts } from '../host/index.ts'
 import { assertPoolOptions, MachinePool, type Pool, type PoolOptions } from '../pool/index.ts'
 import { resolveTemplates } from '../template/index.ts'
 import type { FakeGuest } from './fake-guest.ts'
@@ -74,6 +75,8 @@ export function createFakePool(options: FakePoolOptions = {}): FakePool {
     source,
     budget: { ...budgetDefault, ...budget },
     isolation: 'emulated',
+    // There is no process to hold.
+    confinement: { held: [], missing: [...confinementParts] },
     defaults,
     onExhausted,
     acquireTimeoutMs,

@@ -7,7 +7,7 @@ const healthy: DoctorFacts = {
   hypervisor: async () => 'QEMU 10.0.2',
   guestImage: async () => 'Linux 6.12',
   hardware: async () => ({ works: true, detail: 'A guest booted under the accelerator.' }),
-  diesWithParent: async () => true,
+  confinement: async () => ({ held: ['namespaces'], missing: [] }),
   stateDirectory: async () => '/state',
 }
 const check = ({ checks }: DoctorReport, name: string) => checks.find((one) => one.name === name)
@@ -43,7 +43,6 @@ test('what is lacking is a finding with its fix apart, and never thrown', async 
       return { works: true, detail: '' }
     },
     stateDirectory: () => Promise.reject(new WarmcellError('HOST_UNSUPPORTED', 'The disk is full.')),
-    diesWithParent: async () => false,
   })
   expect(report).toMatchObject({ ok: false, isolation: 'none' })
   expect(check(report, 'hypervisor')).toEqual({
@@ -55,6 +54,22 @@ test('what is lacking is a finding with its fix apart, and never thrown', async 
   expect(check(report, 'guest image')).toEqual({ name: 'guest image', status: 'fail', detail: 'unreadable' })
   expect(check(report, 'state directory')).toMatchObject({ status: 'fail', detail: 'The disk is full.' })
   expect(check(report, 'accelerator')).toMatchObject({ status: 'warn' })
-  expect(check(report, 'end with parent')).toMatchObject({ status: 'warn', fix: expect.stringContaining('util-linux') })
   expect(tried).toBe(false)
+})
+
+test('each part of the confinement that is missing is a finding of its own', async () => {
+  const gap = { part: 'control-group', detail: 'No control groups can be made: read-only.', fix: 'Delegate one.' } as const
+  const report = await examine({ ...healthy, confinement: async () => ({ held: ['limits', 'parent'], missing: [gap] }) })
+  expect(report.ok).toBe(true)
+  expect(check(report, 'confinement')).toEqual({
+    name: 'confinement',
+    status: 'pass',
+    detail: 'The process of a microVM is held by: limits, parent.',
+  })
+  expect(check(report, 'confinement: control-group')).toEqual({
+    name: 'confinement: control-group',
+    status: 'warn',
+    detail: gap.detail,
+    fix: gap.fix,
+  })
 })

@@ -25,6 +25,13 @@ export const confinementParts = [
 ] as const
 export type ConfinementPart = (typeof confinementParts)[number]
 
+/** What is known of it, without the reasons. */
+export interface ConfinementInfo {
+  held: ConfinementPart[]
+  /** Of what this process could have had held. */
+  missing: ConfinementPart[]
+}
+
 /** A part that this host does not offer. */
 export interface ConfinementGap {
   part: ConfinementPart

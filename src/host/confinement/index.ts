@@ -1,2 +1,3 @@
 export { type Confinement, confine } from './confine.ts'
-export type { ConfinementGap, ConfinementPart } from './contract.ts'
+export { type ConfinementGap, type ConfinementInfo, type ConfinementPart, confinementParts } from './contract.ts'
+export { assertConfined, infoOf, noteGaps } from './telling.ts'

@@ -2,6 +2,7 @@
 
 import { randomInt } from 'node:crypto'
 import { chown, stat } from 'node:fs/promises'
+import { WarmcellError } from '../../errors.ts'
 
 /**
  * Numbers that no user has and that no range of systemd's or of useradd's goes into: https://systemd.io/UIDS-GIDS/ leaves 0x70000000 to 0x7ffdffff unused. Which of
@@ -14,10 +15,28 @@ export function ownUserId(): number {
   return firstUser + randomInt(users)
 }
 
-/** The groups that may use the devices which not everybody may. */
+/** May read and write: everybody, and its group. */
+const forAll = 0o006
+const forGroup = 0o060
+
+/**
+ * The groups that may use the devices which not everybody may.
+ *
+ * @throws `BOOT_FAILED` for a device that its owner alone may use.
+ */
 export async function groupsOf(devices: readonly string[]): Promise<number[]> {
-  const found = await Promise.all(devices.map((hostPath) => stat(hostPath)))
-  return found.filter(({ mode }) => (mode & 0o006) !== 0o006).map(({ gid }) => gid)
+  const groups: number[] = []
+  for (const hostPath of devices) {
+    const { mode, gid } = await stat(hostPath)
+    if ((mode & forAll) === forAll) continue
+    if ((mode & forGroup) !== forGroup) {
+      throw new WarmcellError('BOOT_FAILED', `${hostPath} is for its owner alone, and a microVM runs as a user of its own.`, {
+        hint: `Give it a group: \`chgrp kvm ${hostPath} && chmod 660 ${hostPath}\`, as distributions do.`,
+      })
+    }
+    groups.push(gid)
+  }
+  return groups
 }
 
 /** Makes the files that user's; undefined stands for the user of this process. What has gone meanwhile needs no owner. */
