@@ -3,10 +3,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { type FileHandle, open, rm, writeFile } from 'node:fs/promises'
 import { constants } from 'node:os'
-import type { Duplex, Readable } from 'node:stream'
+import { type Duplex, PassThrough, type Readable } from 'node:stream'
 import { WarmcellError } from '../errors.ts'
 import type { VmEnd } from './hypervisor.ts'
 import type { Launch, Launched } from './launcher.ts'
+import { strayDescriptors } from './stray-descriptors.ts'
 
 /** What a program is told of its environment where nothing else is said. */
 export const childEnvironment = { PATH: '/usr/bin:/bin', LC_ALL: 'C' } as const
@@ -56,9 +57,10 @@ export async function startChild(command: readonly string[], launch: Launch, opt
   try {
     for (const hostPath of launch.opens) files.push(await open(hostPath, 'r'))
     const pipes = (count: number) => Array<'pipe'>(count).fill('pipe')
+    const stdio = ['ignore', 'ignore', 'pipe', ...pipes(launch.pipes), ...files.map(({ fd }) => fd), ...pipes(ownPipes)] as const
     const [file = '', ...args] = command
     const child = spawn(file, args, {
-      stdio: ['ignore', 'ignore', 'pipe', ...pipes(launch.pipes), ...files.map(({ fd }) => fd), ...pipes(ownPipes)],
+      stdio: await withoutStrays(stdio, files),
       cwd: '/',
       // Nothing of the host's environment is its business.
       env,
@@ -75,6 +77,19 @@ export async function startChild(command: readonly string[], launch: Launch, opt
   }
 }
 
+/** Leads what it would inherit beside to nowhere. */
+async function withoutStrays(stdio: readonly StdioItem[], files: FileHandle[]): Promise<StdioItem[]> {
+  const strays = (await strayDescriptors()).filter((descriptor) => descriptor >= stdio.length)
+  if (strays.length === 0) return [...stdio]
+  const nowhere = await open('/dev/null', 'r')
+  files.push(nowhere)
+  const all = [...stdio, ...Array<StdioItem>(Math.max(...strays) + 1 - stdio.length).fill('ignore')]
+  for (const descriptor of strays) all[descriptor] = nowhere.fd
+  return all
+}
+
+type StdioItem = 'ignore' | 'pipe' | number
+
 export class LaunchedChild implements Launched {
   readonly pipes: readonly Duplex[]
   /** Those that are this process's own. */
@@ -90,9 +105,10 @@ export class LaunchedChild implements Launched {
     // Node types no more than the first five of them; each was asked for as a 'pipe', which is a socket.
     const stdio = child.stdio as unknown as readonly Duplex[]
     this.pipes = stdio.slice(firstDescriptor, firstDescriptor + pipes)
-    this.ownPipes = stdio.slice(firstDescriptor + pipes + opens.length)
+    this.ownPipes = stdio.slice(firstDescriptor + pipes + opens.length).filter((pipe) => pipe !== null)
     for (const pipe of [...this.pipes, ...this.ownPipes]) pipe.on('error', () => {})
-    this.log = (child.stderr as Readable).on('error', () => {})
+    // Kept from the first byte on: what a child has left unread when it exits, Node throws away.
+    this.log = (child.stderr as Readable).on('error', () => {}).pipe(new PassThrough())
     alive.add(this)
     this.ended = this.#end().finally(() => release?.())
   }

@@ -62,8 +62,12 @@ export class Cgroup {
     }
   }
 
+  /** What has ended already needs no group, and its group may be gone. */
   async join(pid: number): Promise<void> {
-    await Promise.all(this.#hostPaths.map((hostPath) => writeFile(join(hostPath, 'cgroup.procs'), String(pid))))
+    const joining = this.#hostPaths.map((hostPath) => writeFile(join(hostPath, 'cgroup.procs'), String(pid)))
+    await Promise.all(joining).catch((error: NodeJS.ErrnoException) => {
+      if (!['ESRCH', 'ENOENT', 'ENODEV'].includes(error.code ?? '')) throw error
+    })
   }
 
   /** Once its process has ended. */

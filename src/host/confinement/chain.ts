@@ -45,8 +45,10 @@ export function boxWords({ bwrap, tree, descriptors }: Box, launch: Launch, isRo
     bwrap,
     ...['--unshare-ipc', '--unshare-pid', '--unshare-net', '--unshare-uts', '--unshare-cgroup-try'],
     ...(isRoot ? [] : ['--unshare-user']),
-    // Its process is the first of its namespace: one less for each microVM, and its end is the end of all in there.
-    ...['--die-with-parent', '--as-pid-1', '--hostname', 'warmcell', '--chdir', '/'],
+    ...['--die-with-parent', '--hostname', 'warmcell', '--chdir', '/'],
+    // The kernel asks whether a parent that dies might have signalled its child: root without capabilities may not signal another user. So there has to be a first process
+    // of root's in the namespace, whose end is the end of all in it; the same user's program is that itself.
+    ...(isRoot ? [] : ['--as-pid-1']),
     ...['--cap-drop', 'ALL', ...(isRoot ? becoming : [])],
     // Made by itself, what is on the way to a file is for root alone.
     ...ancestorsOf([...tree.mounts.map(([, path]) => path), ...reads, ...writes, ...devices]).flatMap((path) => ['--dir', path]),

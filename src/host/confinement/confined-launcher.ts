@@ -1,6 +1,9 @@
 /** Starts programs held by all that this host offers. */
 
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
+import { setTimeout as delay } from 'node:timers/promises'
 import { Cleanup } from '../../common/cleanup.ts'
 import { foreignLines } from '../../common/text.ts'
 import { WarmcellError } from '../../errors.ts'
@@ -89,7 +92,7 @@ export class ConfinedLauncher implements Launcher {
     const said = told === undefined ? '' : await text(told).catch(() => '')
     // bwrap(1), `--info-fd`: one JSON object.
     const pid = /"child-pid": *(\d+)/.exec(said)?.[1]
-    if (pid !== undefined) return launched.standsFor(Number(pid))
+    if (pid !== undefined) return launched.standsFor(this.#holds.isRoot ? await onlyChildOf(Number(pid)) : Number(pid))
     const complaint = foreignLines(await text(launched.log).catch(() => ''))
     throw new WarmcellError(
       'BOOT_FAILED',
@@ -100,4 +103,24 @@ export class ConfinedLauncher implements Launcher {
       },
     )
   }
+}
+
+/** Between two looks, in milliseconds: bwrap takes one or two to get from its first word to the program. */
+const lookMs = 1
+
+/** Far more than it takes: a host that swaps needs seconds. */
+const looksMax = 10_000
+
+/** The process that another has started or is about to start: proc_pid_children(5). The other itself, where all has ended already. */
+async function onlyChildOf(pid: number): Promise<number> {
+  for (let look = 0; look < looksMax; look++) {
+    const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => undefined)
+    if (children) return Number.parseInt(children, 10)
+    if (children === undefined) {
+      if (!existsSync(`/proc/${pid}`)) return pid
+      throw new Error('this kernel does not tell the children of a process (CONFIG_PROC_CHILDREN)')
+    }
+    await delay(lookMs)
+  }
+  throw new Error('bwrap did not get as far as starting it')
 }

@@ -46,14 +46,12 @@ export class ProgramTree {
       if (libraries.loader !== undefined) files.set('loader', libraries.loader)
       for (const library of libraries.paths) files.set(join('lib', basename(library)), library)
     }
-    const data = new Map([...new Set(program.hostDataPaths.map(dirname))].map((directory, index) => [directory, `data${index}`]))
-    for (const hostPath of program.hostDataPaths) {
-      files.set(join(data.get(dirname(hostPath)) as string, basename(hostPath)), hostPath)
-    }
+    const data = new Map(program.hostDataPaths.map((hostPath, index) => [hostPath, join('data', String(index))]))
+    for (const [hostPath, name] of data) files.set(name, hostPath)
     return new ProgramTree(await store(hostDirectory, files), loaded, data)
   }
 
-  /** What the process is shown of it: directories of the host, by the path that they have for it. */
+  /** What the process is shown of it, by the path that it has for it. */
   get mounts(): readonly (readonly [hostPath: string, path: string])[] {
     const data = [...this.#data].map(([path, name]) => [join(this.hostPath, name), path] as const)
     return [[this.hostPath, treePath], ...data]

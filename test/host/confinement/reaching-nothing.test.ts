@@ -1,0 +1,102 @@
+/** What a hypervisor that a guest has taken over can reach on the host: nothing. Tried by a program in its place. */
+
+import { execFileSync } from 'node:child_process'
+import { readFileSync, statSync } from 'node:fs'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { confinementParts } from '../../../src/host/index.ts'
+import { Scratch } from '../../support/scratch.ts'
+import { Canary } from './canary.ts'
+
+let scratch: Scratch
+let canary: Canary
+beforeAll(async () => {
+  scratch = new Scratch()
+  canary = await Canary.hatch(scratch)
+})
+afterAll(() => scratch[Symbol.dispose]())
+
+/** Parts that this machine cannot show, each with its reason: the test says so and passes over them. */
+const reasonAgainst = (...parts: string[]): string | undefined =>
+  canary.confinement.missing.find(({ part }) => parts.includes(part))?.detail
+
+test('a program in its place finds nothing to take hold of', async (context) => {
+  const without = reasonAgainst('file-system', 'namespaces')
+  if (without !== undefined) context.skip(without)
+  const readable = scratch.file('snapshot', 'memory of a template')
+  const made = execFileSync('ipcmk', ['--shmem', '4096'], { encoding: 'utf8' })
+  const id = /\d+/.exec(made)?.[0] as string
+  try {
+    const key = readFileSync('/proc/sysvipc/shm', 'utf8')
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/))
+      .find((fields) => fields[1] === id)?.[0] as string
+    const { said, exitCode } = await canary.run([String(process.pid), readable, key], {
+      reads: [readable],
+      pipes: 2,
+      opens: [readable],
+    })
+    expect(exitCode).toBe(0)
+    const held: readonly string[] = ['inherits', ...canary.confinement.held]
+    const shown = said.replaceAll(`${scratch.hostPath}/`, '/scratch/')
+    // As somebody else than root it keeps its user, and what is said of that is another's.
+    const golden = new URL('canary.golden.txt', import.meta.url)
+    const rowsOf = (text: string): string[] => text.split('\n').filter((line) => held.includes(line.split(' | ')[0] ?? ''))
+    if (canary.confinement.missing.length === 0 && process.getuid?.() === 0) {
+      await expect(shown).toMatchFileSnapshot('canary.golden.txt')
+    } else expect(rowsOf(shown)).toEqual(rowsOf(readFileSync(golden, 'utf8')))
+    expect(readFileSync(readable, 'utf8')).toBe('memory of a template')
+  } finally {
+    execFileSync('ipcrm', ['--shmem-id', id])
+  }
+})
+
+test('the files that it is to write are all that it can write, and its holder’s again when it has ended', async (context) => {
+  const without = reasonAgainst('file-system')
+  if (without !== undefined) context.skip(without)
+  const written = scratch.join('state')
+  const { said } = await canary.run([String(process.pid), written, '0x77617263'], { writes: [written] })
+  expect(said).toContain('file-system | can be written | 1\n')
+  expect(said).toContain('file-system | open what it reads for writing | DONE\n')
+  expect(said).toContain('file-system | make a file | EROFS\n')
+  expect(statSync(written).uid).toBe(process.getuid?.())
+})
+
+test('more memory than it may have ends it, and nobody else', async (context) => {
+  const without = reasonAgainst('control-group')
+  if (without !== undefined) context.skip(without)
+  expect((await canary.run(['hog', '64'])).exitCode).toBe(0)
+  expect(await canary.run(['hog', '256'])).toMatchObject({ exitCode: null, signal: 'SIGKILL' })
+})
+
+test('more processes and threads than it may have are not to be had', async (context) => {
+  const without = reasonAgainst('control-group')
+  if (without !== undefined) context.skip(without)
+  const { said } = await canary.run(['threads', '100'], { pipes: 1 })
+  expect(Number(said)).toBe(31)
+})
+
+test('it ends with what holds it', async (context) => {
+  const without = reasonAgainst('namespaces', 'parent')
+  if (without !== undefined) context.skip(without)
+  const launched = await canary.launch(['sleep'])
+  await new Promise((resolve) => launched.log.once('data', resolve))
+  const bwrap = Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${launched.pid}/status`, 'utf8'))?.[1])
+  expect(bwrap).not.toBe(process.pid)
+  process.kill(bwrap, 'SIGKILL')
+  await launched.ended
+  await expect.poll(() => isThere(launched.pid)).toBe(false)
+})
+
+test('every part is one that is known, and none is both held and missing', () => {
+  const { held, missing } = canary.confinement
+  expect(confinementParts).toEqual(expect.arrayContaining([...held]))
+  expect(missing.filter(({ part }) => held.includes(part))).toEqual([])
+})
+
+function isThere(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
