@@ -23,8 +23,9 @@ process.env.XDG_STATE_HOME = stateHome
 const memoryHome = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'warmcell-test-memory-'))
 process.env.WARMCELL_TEMPLATE_DIR = memoryHome
 
-/** What is kept on purpose for the next process: a verdict on the host's accelerator, whole templates and when they were used, and whose a place in memory is. */
-const kept = /\/(probe\.json|state-directory|(templates|warmcell-\d+-[0-9a-f]{12})\/(used\/)?[0-9a-f]{64}(\/[\w.]+)?)$/
+/** What is kept on purpose for the next process: a verdict on the host's accelerator, whole templates and when they were used, whose a place in memory is, and the programs that run confined. */
+const kept =
+  /\/(probe\.json|state-directory|(templates|warmcell-\d+-[0-9a-f]{12})\/(used\/)?[0-9a-f]{64}(\/[\w.]+)?|programs\/[0-9a-f]{32}\/.*)$/
 
 let beforeFile: Inventory
 let beforeTest: Inventory

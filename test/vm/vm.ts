@@ -38,8 +38,10 @@ export function vmProcesses(id = ''): number[] {
     .filter((pid) => {
       try {
         const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+        // Behind a `--` it is the program of a wrapper, which is none itself.
         return (
           line.includes('qemu-system') &&
+          !line.slice(0, line.indexOf('\0-name\0')).includes('\0--\0') &&
           line.includes(`\0${id === '' ? 'wc-' : id}`) &&
           processGroup(pid) === processGroup('self')
         )

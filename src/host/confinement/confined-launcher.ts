@@ -52,13 +52,14 @@ export class ConfinedLauncher implements Launcher {
         cleanup.defer(() => giveTo(launch.writes, undefined))
         await giveTo(launch.writes, userId)
       }
-      const group = cgroups && (await Cgroup.make(cgroups, launch.id, launch.limits))
-      if (group !== undefined) cleanup.defer(() => group.remove())
+      // Made while the program starts, and joined before it has anything to do.
+      const group = cgroups && Cgroup.make(cgroups, launch.id, launch.limits)
+      cleanup.defer(async () => (await group?.catch(() => undefined))?.remove())
       const ownPipes = box === undefined ? 0 : filter === undefined ? 1 : 2
       const options = { env: childEnvironment, ownPipes, release: () => cleanup.run() }
       launched = await startChild(await this.#command(launch, userId), launch, options)
       if (box !== undefined) await this.#intoBox(launched, launch)
-      await group?.join(launched.pid)
+      await (await group)?.join(launched.pid)
       return launched
     } catch (error) {
       launched?.signal('SIGKILL')
