@@ -3,7 +3,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { type FileHandle, open, rm, writeFile } from 'node:fs/promises'
 import { constants } from 'node:os'
-import { type Duplex, PassThrough, type Readable } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
+import { RetainedBytes } from '../common/retained.ts'
 import { WarmcellError } from '../errors.ts'
 import type { VmEnd } from './hypervisor.ts'
 import type { Launch, Launched } from './launcher.ts'
@@ -17,6 +18,9 @@ export const firstDescriptor = 3
 
 /** Shells, and bwrap, say the signal that ended what they started as an exit code above this: POSIX.1, 2.8.2. */
 const signalExitCode = 128
+
+/** How much of a program's log is kept for messages, in bytes. */
+const logBytesMax = 16_384
 
 /** Every child of this Node process, so that an ordinary exit of it ends them in the same breath. */
 const alive = new Set<LaunchedChild>()
@@ -94,7 +98,7 @@ export class LaunchedChild implements Launched {
   readonly pipes: readonly Duplex[]
   /** Those that are this process's own. */
   readonly ownPipes: readonly Duplex[]
-  readonly log: Readable
+  readonly #log = new RetainedBytes(logBytesMax, 'tail')
   readonly ended: Promise<VmEnd>
   readonly #child: ChildProcess
   /** Of the program, where that is not the child itself. */
@@ -107,8 +111,9 @@ export class LaunchedChild implements Launched {
     this.pipes = stdio.slice(firstDescriptor, firstDescriptor + pipes)
     this.ownPipes = stdio.slice(firstDescriptor + pipes + opens.length).filter((pipe) => pipe !== null)
     for (const pipe of [...this.pipes, ...this.ownPipes]) pipe.on('error', () => {})
-    // Kept from the first byte on: what a child has left unread when it exits, Node throws away.
-    this.log = (child.stderr as Readable).on('error', () => {}).pipe(new PassThrough())
+    // From the first byte on: what a child has left unread when it exits, Node throws away.
+    const log = child.stderr as Readable
+    log.on('error', () => {}).on('data', (chunk: Buffer) => this.#log.push(chunk))
     alive.add(this)
     this.ended = this.#end().finally(() => release?.())
   }
@@ -120,6 +125,10 @@ export class LaunchedChild implements Launched {
   /** The child only waits for the program, and ends as it does. */
   standsFor(pid: number): void {
     this.#pidBehind = pid
+  }
+
+  logTail(): string {
+    return this.#log.text()
   }
 
   signal(name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {

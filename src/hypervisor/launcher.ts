@@ -1,6 +1,6 @@
 /** How a hypervisor's process comes to run on this host, and what it may reach there: the interface that hypervisors start it through. */
 
-import type { Duplex, Readable } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import type { VmEnd } from './hypervisor.ts'
 
 /** A program with everything that it needs of the host. What is not named here, one that a guest has taken over need not find. */
@@ -44,10 +44,10 @@ export interface Launched {
   /** Of the program itself, whatever stands between it and this process. */
   readonly pid: number
   readonly pipes: readonly Duplex[]
-  /** What it writes to its standard error. */
-  readonly log: Readable
   /** Resolves when it has ended and nothing of it is left; never rejects. */
   readonly ended: Promise<VmEnd>
+  /** The end of what it has written to its standard error, as it is: it may be hostile. */
+  logTail(): string
   /** Ends it when it is `SIGKILL`, stops it or lets it go on otherwise. Nothing happens to one that has ended. */
   signal(name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void
 }

@@ -1,6 +1,5 @@
 /** Finds out what this host offers to hold a program by, by trying it. */
 
-import { text } from 'node:stream/consumers'
 import { foreignLines } from '../../common/text.ts'
 import { findProgram, type LaunchedProgram, type Launcher } from '../../hypervisor/index.ts'
 import { findCgroupBase } from './cgroup-base.ts'
@@ -84,8 +83,8 @@ async function trial(program: LaunchedProgram, holds: Holds): Promise<string | u
       ...{ id: 'wc-trial', program, args: ['--version'], pipes: 0, opens: [], reads: [], writes: [], devices: [] },
       limits: { memoryMib: 256, threads: 64, cpus: 1, fileMib: 0 },
     })
-    const [log, { exitCode }] = await Promise.all([text(launched.log), launched.ended])
-    return exitCode === 0 ? undefined : foreignLines(log) || `it ended with ${exitCode}`
+    const { exitCode } = await launched.ended
+    return exitCode === 0 ? undefined : foreignLines(launched.logTail()) || `it ended with ${exitCode}`
   } catch (error) {
     return (error as Error).message
   }

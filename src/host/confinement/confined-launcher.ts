@@ -94,7 +94,8 @@ export class ConfinedLauncher implements Launcher {
     // bwrap(1), `--info-fd`: one JSON object.
     const pid = /"child-pid": *(\d+)/.exec(said)?.[1]
     if (pid !== undefined) return launched.standsFor(this.#holds.isRoot ? await onlyChildOf(Number(pid)) : Number(pid))
-    const complaint = foreignLines(await text(launched.log).catch(() => ''))
+    await launched.ended
+    const complaint = foreignLines(launched.logTail())
     throw new WarmcellError(
       'BOOT_FAILED',
       `bwrap did not start ${program.hostPath}: ${complaint || 'it ended without a word'}.`,

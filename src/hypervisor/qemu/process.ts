@@ -9,8 +9,8 @@ import type { Launched } from '../launcher.ts'
 import { pipes } from './arguments.ts'
 import { QmpClient } from './qmp.ts'
 
-/** How much of the console and of QEMU's log is kept for messages, in bytes: a kernel panic with its trace is about 4 KiB. */
-const tailBytesMax = 16_384
+/** How much of the console is kept for messages, in bytes: a kernel panic with its trace is about 4 KiB. */
+const consoleBytesMax = 16_384
 
 /** Which snapshot it is for: to load, or to be saved to. */
 export interface QemuSnapshot {
@@ -25,8 +25,7 @@ export class QemuProcess implements Vm, ParkedVm {
   readonly ended: Promise<VmEnd>
   readonly #launched: Launched
   readonly #snapshot: QemuSnapshot
-  readonly #console = new RetainedBytes(tailBytesMax, 'tail')
-  readonly #log = new RetainedBytes(tailBytesMax, 'tail')
+  readonly #console = new RetainedBytes(consoleBytesMax, 'tail')
 
   constructor(launched: Launched, snapshot: QemuSnapshot) {
     this.#launched = launched
@@ -37,7 +36,6 @@ export class QemuProcess implements Vm, ParkedVm {
     this.agentPipe = pipe(pipes.agent)
     this.qmp = new QmpClient(pipe(pipes.qmp))
     pipe(pipes.console).on('data', (chunk: Buffer) => this.#console.push(chunk))
-    launched.log.on('data', (chunk: Buffer) => this.#log.push(chunk))
   }
 
   consoleTail(): string {
@@ -45,7 +43,7 @@ export class QemuProcess implements Vm, ParkedVm {
   }
 
   logTail(): string {
-    return foreignLines(this.#log.text())
+    return foreignLines(this.#launched.logTail())
   }
 
   /** By signal: it needs no answer, and the guest's clocks, which are the host's, go on (docs/decisions/0012). */

@@ -39,8 +39,11 @@ export class QmpClient {
   constructor(pipe: Duplex) {
     this.#pipe = pipe
     pipe.on('error', () => {})
-    pipe.once('close', () => this.#fail(new WarmcellError('BOOT_FAILED', 'QEMU closed its control socket.')))
+    const onClose = (): void => this.#fail(new WarmcellError('BOOT_FAILED', 'QEMU closed its control socket.'))
+    pipe.once('close', onClose)
     pipe.on('data', (chunk: Buffer) => this.#onData(chunk))
+    // One that ended as soon as it was started.
+    if (pipe.destroyed) onClose()
   }
 
   /** Leaves the negotiation mode that every connection starts in; resolves once QEMU has answered. */

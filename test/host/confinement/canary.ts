@@ -1,7 +1,6 @@
 /** Runs the canary, a program that tries to get out, held as a hypervisor is held. */
 
 import { execFileSync } from 'node:child_process'
-import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { type Confinement, confine } from '../../../src/host/index.ts'
 import type { Launch, Launched, LaunchedProgram, VmEnd } from '../../../src/hypervisor/index.ts'
@@ -36,7 +35,7 @@ export class Canary {
   async run(args: readonly string[], more: Partial<Launch> = {}): Promise<VmEnd & { said: string }> {
     const launched = await this.launch(args, more)
     for (const pipe of launched.pipes) pipe.resume().write('.')
-    const [said, end] = await Promise.all([text(launched.log), launched.ended])
-    return { said, ...end }
+    const end = await launched.ended
+    return { said: launched.logTail(), ...end }
   }
 }

@@ -38,7 +38,6 @@ test('without bubblewrap a microVM sees its host, and the rest still holds', asy
     ...{ pipes: 0, opens: [], reads: [], writes: [], devices: [] },
     limits: { memoryMib: 64, threads: 8, cpus: 1, fileMib: 1 },
   })
-  launched.log.resume()
   launched.signal('SIGKILL')
   expect(await launched.ended).toEqual({ exitCode: null, signal: 'SIGKILL' })
 })

@@ -79,7 +79,7 @@ test('it ends with what holds it', async (context) => {
   const without = reasonAgainst('namespaces', 'parent')
   if (without !== undefined) context.skip(without)
   const launched = await canary.launch(['sleep'])
-  await new Promise((resolve) => launched.log.once('data', resolve))
+  await expect.poll(() => launched.logTail()).toBe('up')
   const bwrap = Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${launched.pid}/status`, 'utf8'))?.[1])
   expect(bwrap).not.toBe(process.pid)
   process.kill(bwrap, 'SIGKILL')
