@@ -54,6 +54,7 @@ export class ConfinedLauncher implements Launcher {
       }
       // Made while the program starts, and joined before it has anything to do.
       const group = cgroups && Cgroup.make(cgroups, launch.id, launch.limits)
+      group?.catch(() => {})
       cleanup.defer(async () => (await group?.catch(() => undefined))?.remove())
       const ownPipes = box === undefined ? 0 : filter === undefined ? 1 : 2
       const options = { env: childEnvironment, ownPipes, release: () => cleanup.run() }
