@@ -1,7 +1,5 @@
 //! The lives of processes, other than how they begin.
 
-#![deny(unsafe_code)]
-
 use super::*;
 
 /// How a process ended.
