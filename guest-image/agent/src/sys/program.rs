@@ -12,12 +12,27 @@ pub struct Plan<'a> {
     /// Tried in order: the user's home, then `/`.
     pub directories: &'a [CString],
     pub stdio: [RawFd; 3],
-    /// A process whose mount, IPC and cgroup namespaces the child enters.
+    /// A process whose view of the machine the child enters.
     pub namespaces_of: Option<RawFd>,
     pub cgroup: Option<RawFd>,
     pub credentials: Option<Credentials<'a>>,
+    /// No program it starts has more rights than itself, whatever its file says.
+    pub no_new_privileges: bool,
+    /// What its system calls, and those of all that come from it, go through. Needs no new privileges, or every capability.
+    pub filter: &'a [Instruction],
     /// Its stdin is to be the terminal that controls its session.
     pub terminal: bool,
+}
+
+/// One instruction of a filter, as the kernel reads it (struct sock_filter).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instruction {
+    pub code: u16,
+    /// How many to leave out.
+    pub if_so: u8,
+    pub if_not: u8,
+    pub k: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -25,6 +40,8 @@ pub struct Credentials<'a> {
     pub uid: u32,
     pub gid: u32,
     pub groups: &'a [u32],
+    /// Capabilities that no program of its can ever have.
+    pub without: &'a [u8],
 }
 
 pub struct Spawned {

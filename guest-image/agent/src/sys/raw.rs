@@ -212,17 +212,21 @@ unsafe extern "C" fn become_program(child: *mut Child<'_>) -> ! {
         must(IOCTL, [0, TIOCSCTTY, 0, 0, 0, 0]);
     }
     if let Some(process) = plan.namespaces_of {
-        must(SETNS, [process as usize, CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWCGROUP, 0, 0, 0, 0]);
+        must(SETNS, [process as usize, VIEW, 0, 0, 0, 0]);
     }
     if let Some(credentials) = &plan.credentials {
+        // As root still.
+        for capability in credentials.without {
+            must(PRCTL, [PR_CAPBSET_DROP, usize::from(*capability), 0, 0, 0, 0]);
+        }
         let (uid, gid) = (credentials.uid as usize, credentials.gid as usize);
         must(SETGROUPS, [credentials.groups.len(), credentials.groups.as_ptr() as usize, 0, 0, 0, 0]);
         must(SETRESGID, [gid, gid, gid, 0, 0, 0]);
         must(SETRESUID, [uid, uid, uid, 0, 0, 0]);
-        if uid != 0 {
-            const PR_SET_NO_NEW_PRIVS: usize = 38;
-            must(PRCTL, [PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0]);
-        }
+    }
+    if plan.no_new_privileges {
+        const PR_SET_NO_NEW_PRIVS: usize = 38;
+        must(PRCTL, [PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0]);
     }
     // CLONE_CLEAR_SIGHAND leaves alone what is ignored, and Rust's runtime ignores SIGPIPE.
     const SIG_SETMASK: usize = 2;
@@ -233,6 +237,12 @@ unsafe extern "C" fn become_program(child: *mut Child<'_>) -> ! {
     // Everything is opened close-on-exec; a descriptor of the agent in a tenant's hands would be bad enough to make sure twice.
     const CLOSE_RANGE_CLOEXEC: usize = 4;
     must(CLOSE_RANGE, [3, u32::MAX as usize, CLOSE_RANGE_CLOEXEC, 0, 0, 0]);
+    if !plan.filter.is_empty() {
+        const SECCOMP_SET_MODE_FILTER: usize = 1;
+        // struct sock_fprog: how many, and where. What is left to be done from here on passes.
+        let program = [plan.filter.len(), plan.filter.as_ptr() as usize];
+        must(SECCOMP, [SECCOMP_SET_MODE_FILTER, 0, program.as_ptr() as usize, 0, 0, 0]);
+    }
     // As the user, whose rights decide.
     let mut entered = -(errno::ENOENT.0 as isize);
     for directory in plan.directories {
