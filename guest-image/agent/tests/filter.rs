@@ -148,13 +148,13 @@ fn a_program_for_another_processor_is_ended() {
 }
 
 #[test]
-fn no_call_takes_more_than_a_dozen_steps_to_pass() {
+fn the_way_to_a_number_is_short() {
     for processor in [X86_64, AARCH64] {
         let filter = program(processor);
         assert!(filter.len() < 256, "{} instructions", filter.len());
-        let steps = (0..=LAST).map(|number| run(&filter, processor.audit_name, number, 0)).filter(|said| said.0 == PASS);
-        // clone and personality ask their argument on top of the way to them.
-        assert!(steps.map(|said| said.1).max().unwrap() <= 13);
+        let steps: Vec<usize> = (0..=LAST).map(|number| run(&filter, processor.audit_name, number, 0).1).collect();
+        let mean = steps.iter().sum::<usize>() as f64 / steps.len() as f64;
+        assert!(mean < 11.0 && steps.iter().max() < Some(&17), "{:.1} steps, at most {:?}", mean, steps.iter().max());
     }
 }
 

@@ -1,7 +1,7 @@
 //! The filter that every system call of a tenant's programs goes through, as a program for the kernel: made once, at boot.
 //!
-//! The kernel runs it over each number when it is put on a process, and remembers which always pass; so it is a search tree over the numbers,
-//! eight steps to any of them, where a list would be sixty.
+//! The kernel runs it over each of its numbers when it is put on a process, and remembers which always pass; so it is a search tree over the
+//! numbers, ten steps to most of them, where a list would be sixty.
 
 mod calls;
 
