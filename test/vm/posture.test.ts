@@ -29,8 +29,10 @@ beforeAll(async () => {
   for (const [path, mode] of [
     ['/opt/posture', 0o755],
     ['/opt/posture-setuid', 0o4755],
+    ['/opt/posture-capable', 0o755],
   ] as const)
     await sandbox().files.write(path, readFileSync(program), { user: 'root', mode })
+  await sandbox().exec(['/opt/posture', '--grant', '/opt/posture-capable'], { user: 'root', check: true })
 })
 
 it('what a tenant’s program finds, and is let do, is in the golden table: as the ordinary user, and as root', async () => {
@@ -43,4 +45,32 @@ it('what a tenant’s program finds, and is let do, is in the golden table: as t
   await expect(`${points.join('\n')}\n`).toMatchFileSnapshot('posture.golden.txt')
   // Whatever was tried, the machine is as it was.
   expect(await sandbox().exec('hostname; cat /etc/hostname')).toMatchObject({ ok: true })
+})
+
+it('a program whose file asks for capabilities is not run for an ordinary user, who is told why', async () => {
+  await expect(sandbox().exec(['/opt/posture-capable'])).rejects.toMatchObject({
+    code: 'SPAWN_FAILED',
+    message: expect.stringContaining("asks for capabilities that user 'user' cannot have in a sandbox"),
+  })
+})
+
+it('whatever starts it, a program is held: at a terminal, let go of, as a setup, as a hook', async () => {
+  const held = "grep -hE '^(CapBnd|Seccomp):' /proc/self/status | tr -s '\\t\\n' '  '"
+  const hook = `printf '#!/bin/sh\\n%s\\n' "${held} > /srv/hook" > /etc/warmcell/clone.d/held`
+  await pool().updateTemplate('held', {
+    setup: [`${held} > /srv/setup`, `mkdir -p /etc/warmcell/clone.d && ${hook} && chmod 755 /etc/warmcell/clone.d/held`],
+    start: `${held} > /srv/start; sleep 1000`,
+    user: 'root',
+    ready: { file: '/srv/start' },
+  })
+  await using sandbox = await pool().createSandbox({ template: 'held', user: 'user' })
+  const ofRoot = 'CapBnd: 00000000800405fb Seccomp: 2 '
+  for (const who of ['setup', 'start', 'hook']) expect(await sandbox.files.read(`/srv/${who}`), who).toBe(ofRoot)
+  const detached = await sandbox.spawn(`${held} > /tmp/detached`)
+  detached.detach()
+  await detached.wait()
+  const terminal = await sandbox.pty.create({ command: ['sh', '-c', `${held} > /tmp/terminal`] })
+  await terminal.wait()
+  for (const who of ['detached', 'terminal'])
+    expect(await sandbox.files.read(`/tmp/${who}`), who).toBe('CapBnd: 0000000000000000 Seccomp: 2 ')
 })

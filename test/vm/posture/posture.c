@@ -3,6 +3,7 @@
 
 #include "posture.h"
 #include <stdarg.h>
+#include <sys/xattr.h>
 
 static char line[8192];
 
@@ -78,6 +79,12 @@ static void inheritance(void) {
 
 int main(int count, char **arguments) {
   if (count > 1 && !strcmp(arguments[1], "--who")) return geteuid() != 0;
+  if (count > 1 && !strcmp(arguments[1], "--nothing")) return 0;
+  if (count > 2 && !strcmp(arguments[1], "--grant")) {
+    // struct vfs_cap_data, version 2: effective, permitted, inheritable. net_bind_service is the tenth.
+    uint32_t wish[5] = {0x02000001, 1 << 10};
+    return setxattr(arguments[2], "security.capability", wish, sizeof wish, 0) != 0;
+  }
   if (count > 1 && !strcmp(arguments[1], "--status")) {
     add("%s", strcmp(field("/proc/self/status", "Seccomp:"), "2") ? "NO FILTER" : "filter");
     say("what it starts, seccomp");

@@ -11,6 +11,12 @@ static int run_setuid(void) {
   return 98;
 }
 
+/// One whose file asks for a capability that root has.
+static int run_capable(void) {
+  execl("/opt/posture-capable", "posture", "--nothing", NULL);
+  return errno;
+}
+
 static int new_user(void) { return unshare(CLONE_NEWUSER) ? errno : 0; }
 static int clone_user(void) {
   long pid = syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0);
@@ -23,6 +29,8 @@ void more_rights(void) {
   int who = as_child(run_setuid);
   add(who == 0 ? "root" : who == 1 ? "user" : "%d", who);
   say("a setuid program of root's, run by a user, is");
+  add("%s", outcome_of(as_child(run_capable)));
+  say("a program whose file asks for a capability");
   add("%s", outcome_of(as_child(new_user)));
   say("user namespace, by unshare");
   add("%s", outcome_of(as_child(clone_user)));
