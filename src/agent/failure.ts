@@ -28,6 +28,11 @@ const spawnReasons: Readonly<Record<string, (spec: ProcessSpec, command: string)
     `user '${quote(user)}' may not execute '${command}'`,
     'Give it the execute bit (chmod +x), or start it as another user.',
   ],
+  // Of a file's capabilities all are granted, or the kernel does not run it.
+  'exec EPERM': ({ user }, command) => [
+    `the file of '${command}' asks for capabilities that user '${quote(user)}' cannot have in a sandbox`,
+    'Take them off in a `setup` of the template: setcap -r.',
+  ],
   'exec ENOEXEC': (_, command) => [
     `'${command}' is in no format the guest can execute`,
     "A script needs a first line such as '#!/bin/sh'; a binary has to be built for the guest's processor.",

@@ -9,6 +9,7 @@ describe('a process that was not started', () => {
     ['cwd', 'ENOENT', "directory '/' does not exist", 'another one'],
     ['exec', 'ENOENT', "no program 'true'", 'PATH'],
     ['exec', 'EACCES', 'may not execute', 'chmod'],
+    ['exec', 'EPERM', 'asks for capabilities', 'setcap -r'],
     ['exec', 'ENOEXEC', 'no format', '#!'],
     ['spawn', 'EAGAIN', 'no process left', 'Wait'],
     ['mount', 'EIO', "step 'mount'", ''],

@@ -9,8 +9,6 @@ pub mod console;
 pub mod errno;
 pub mod message;
 pub mod reactor;
+pub mod sys;
 pub mod tenant;
 pub mod yamux;
-
-#[allow(unsafe_code)]
-pub mod sys;

@@ -6,9 +6,10 @@ use std::fs;
 use std::path::Path;
 use warmcell_agent::agent::{Agent, Ending};
 use warmcell_agent::boot::command_line::CommandLine;
-use warmcell_agent::boot::{kernel_modules, mounts, port, tenant_init};
+use warmcell_agent::boot::{kernel_modules, kernel_settings, mounts, port, tenant_init};
 use warmcell_agent::console::{self, step};
 use warmcell_agent::sys;
+use warmcell_agent::tenant::capabilities;
 use warmcell_agent::tenant::cgroup::{memory_max_bytes, Cgroup};
 use warmcell_agent::tenant::{Tenant, AGENT_NICENESS};
 
@@ -48,6 +49,8 @@ fn boot() -> Result<Agent, String> {
     step("tenant");
     set_limits().map_err(|error| format!("limits: {}", error))?;
     sys::loopback_up().map_err(|error| format!("loopback: {}", error))?;
+    kernel_settings::apply()?;
+    capabilities::bound().map_err(|error| format!("capabilities: {}", error))?;
     let cgroup = Cgroup::make(mounts::CGROUPS, memory_max_bytes, asked.pids_max)?;
     let tenant = Tenant::enclosed(tenant_init::start()?, cgroup)?;
 

@@ -6,7 +6,7 @@ use crate::sys;
 use crate::tenant::boot_id::{kernel, BootId};
 use crate::tenant::files::NewFile;
 use crate::tenant::users::User;
-use crate::tenant::Tenant;
+use crate::tenant::{Enclosure, Tenant};
 use std::fs::File;
 use std::rc::Rc;
 
@@ -19,8 +19,8 @@ const GENERATION_ID: &str = "/run/warmcell/generation-id";
 pub fn take_on(hello: &Hello<'_>, tenant: &Rc<Tenant>, boot_id: &mut BootId) -> Result<Vec<u8>, Failed> {
     check_hostname(hello.hostname)?;
     // Without an enclosure this is not a microVM but a test, and the machine is somebody else's.
-    if tenant.enclosure.is_some() {
-        become_itself(hello).map_err(|(step, error)| Failed::because(error, step, "cannot take on the identity"))?;
+    if let Some(walls) = &tenant.enclosure {
+        become_itself(hello, walls).map_err(|(step, error)| Failed::because(error, step, "cannot take on the identity"))?;
     }
     let hostname_before = tenant.read_small("/etc/hostname");
     write(tenant, "/etc/machine-id", 0o444, &format!("{}\n", hello.machine_id))?;
@@ -60,11 +60,12 @@ fn check_hostname(name: &str) -> Result<(), Failed> {
     Ok(())
 }
 
-fn become_itself(hello: &Hello<'_>) -> Result<(), (&'static str, Errno)> {
+fn become_itself(hello: &Hello<'_>, walls: &Enclosure) -> Result<(), (&'static str, Errno)> {
     let random = File::open("/dev/urandom").map_err(|error| ("entropy", error.into()))?;
     sys::seed_random(&random, hello.entropy).map_err(|error| ("entropy", error))?;
     sys::set_wall_clock(hello.wall_clock_ns).map_err(|error| ("clock", error))?;
-    sys::set_hostname(hello.hostname).map_err(|error| ("hostname", error))
+    let own = File::open("/proc/self/ns/uts").map_err(|error| ("hostname", error.into()))?;
+    sys::set_hostname_of(&walls.init, &own, hello.hostname).map_err(|error| ("hostname", error))
 }
 
 fn write(tenant: &Rc<Tenant>, path: &str, mode: u32, text: &str) -> Result<(), Failed> {

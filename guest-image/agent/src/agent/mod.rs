@@ -6,6 +6,7 @@ mod flow;
 mod identity;
 mod input;
 mod limits;
+mod moving;
 mod output;
 mod port;
 mod ports;
@@ -20,7 +21,7 @@ use crate::sys::{self, Policy};
 use crate::tenant::boot_id::BootId;
 use crate::tenant::Tenant;
 use crate::yamux::{Event, Session, Violation};
-use flow::{Flow, Progress};
+use flow::Flow;
 use output::Output;
 use port::Port;
 use process::Process;
@@ -31,8 +32,6 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 use streams::Role;
 
-/// Pipes of processes that have ended, held open by children they left behind. The oldest is closed beyond this.
-const DRAINS_MAX: usize = 256;
 /// How long the last words to a host that broke the contract may take.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -223,76 +222,6 @@ impl Agent {
             result?;
         }
         Ok(moved)
-    }
-
-    /// One round: each process and each flow that has something to move, and may, moves one frame of it at most.
-    fn move_data(&mut self) -> Result<bool, Ending> {
-        let mut moved = false;
-        let mut order: Vec<u32> = self.processes.keys().chain(self.flows.keys()).copied().collect();
-        order.sort_unstable();
-        let next = order.partition_point(|&id| id <= self.last_served);
-        order.rotate_left(next);
-        for id in order {
-            let progress = if let Some(process) = self.processes.get_mut(&id) {
-                process.transfer(&mut self.session, &mut self.port)
-            } else if let Some(flow) = self.flows.get_mut(&id) {
-                flow.transfer(id, &mut self.session, &mut self.port)
-            } else {
-                Progress::Idle
-            };
-            if let Progress::Idle = progress {
-                continue;
-            }
-            moved = true;
-            self.last_served = id;
-            match progress {
-                Progress::Idle | Progress::Moved => {}
-                Progress::Over => {
-                    self.flows.remove(&id);
-                    self.roles.insert(id, Role::Deaf);
-                    self.advance(id)?;
-                }
-                Progress::Broken(violation) => return Err(violation.into()),
-            }
-        }
-        for drain in self.drains.values_mut() {
-            moved |= drain.transfer(&mut self.session, &mut self.port);
-        }
-        self.drains.retain(|_, drain| drain.is_open());
-        Ok(moved)
-    }
-
-    /// Says of each process that has ended that it has, once all it printed is on its way; and forgets it.
-    fn settle(&mut self) -> Result<(), Ending> {
-        let over: Vec<u32> = self.processes.iter().filter(|(_, process)| process.is_over()).map(|(&id, _)| id).collect();
-        for id in over {
-            if let Some(process) = self.processes.remove(&id) {
-                let (body, pipes) = process.conclude(&mut self.session);
-                self.dead.push(body);
-                for pipe in pipes {
-                    self.drain(pipe)?;
-                }
-                self.roles.insert(id, Role::Deaf);
-                self.advance(id)?;
-            }
-        }
-        if self.roles.len() > self.session.alive() {
-            let session = &self.session;
-            self.roles.retain(|&id, _| session.is_alive(id));
-        }
-        Ok(())
-    }
-
-    /// Goes on reading for a child that outlives its parent, so that it is neither blocked nor killed by SIGPIPE.
-    fn drain(&mut self, pipe: Output) -> Result<(), Ending> {
-        if self.drains.len() >= DRAINS_MAX {
-            let oldest = self.drains.keys().next().copied();
-            oldest.and_then(|oldest| self.drains.remove(&oldest));
-        }
-        self.next_drain = self.next_drain.wrapping_add(1);
-        pipe.watch(&self.reactor, Token::Drain(self.next_drain))?;
-        self.drains.insert(self.next_drain, pipe);
-        Ok(())
     }
 
     fn say_last_words(&mut self) {

@@ -2,6 +2,8 @@
 
 pub mod command_line;
 pub mod kernel_modules;
+pub mod kernel_settings;
+mod masks;
 pub mod mounts;
 pub mod port;
 pub mod tenant_init;

@@ -1,5 +1,6 @@
 //! The tenant's view of the machine: its own processes, its own mounts and a handful of devices, held open by an init of its own.
 
+use super::masks;
 use super::mounts::{mount, CGROUPS, TENANT_ROOT};
 use crate::sys::{self, MS_MOVE, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_PRIVATE, MS_RDONLY, MS_REC};
 use std::env::set_current_dir;
@@ -56,7 +57,7 @@ fn enter_view() -> Result<(), String> {
     unshare_from_agent().map_err(|error| format!("namespaces: {}", error))?;
     let moved = |what: &str, error: &dyn std::fmt::Display| format!("{}: {}", what, error);
     sys::mount("", "/", "", MS_REC | MS_PRIVATE, "").map_err(|error| moved("private mounts", &error))?;
-    // A tenant that is root can lift its root off the initramfs: there shall be nothing below. The overlay holds its layers itself.
+    // Should a tenant ever be able to lift its root off the initramfs, there shall be nothing below. The overlay holds its layers itself.
     for hidden in ["/proc", "/sys/fs/cgroup", "/sys", "/dev", "/disk", "/layer"] {
         sys::detach(hidden).map_err(|error| moved(hidden, &error))?;
     }
@@ -69,6 +70,7 @@ fn enter_view() -> Result<(), String> {
     mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "")?;
     mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, "")?;
     devices()?;
+    masks::put_on()?;
     if fs::create_dir("/tmp").is_ok() {
         fs::set_permissions("/tmp", Permissions::from_mode(0o1777)).map_err(|error| moved("/tmp", &error))?;
     }
@@ -80,7 +82,7 @@ fn enter_view() -> Result<(), String> {
 fn unshare_from_agent() -> sys::Result<()> {
     let outside = fs::OpenOptions::new().write(true).open(format!("{}/cgroup.procs", CGROUPS))?;
     fs::write(format!("{}/tenant/cgroup.procs", CGROUPS), "0")?;
-    sys::unshare(sys::CLONE_NEWNS | sys::CLONE_NEWIPC | sys::CLONE_NEWCGROUP)?;
+    sys::unshare(sys::VIEW)?;
     sys::write(&outside, b"0").map(drop)
 }
 

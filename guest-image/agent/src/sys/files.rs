@@ -1,7 +1,5 @@
 //! Files, and what is below the tenant's root.
 
-#![deny(unsafe_code)]
-
 use super::*;
 
 /// Opens `path` as if `root` were `/`: no symbolic link and no `..` leads out of it. O_CLOEXEC is added.

@@ -1,7 +1,5 @@
 //! What the agent does to the machine as a whole: mounts, clocks, limits, its end.
 
-#![deny(unsafe_code)]
-
 use super::*;
 
 pub const MS_RDONLY: usize = 1;
@@ -41,9 +39,13 @@ pub fn detach(target: &str) -> Result<()> {
     call(UMOUNT2, &[string(&c_string(target)?), MNT_DETACH]).map(drop)
 }
 
-/// Shows the file `source` where the file `target` is.
+/// Shows what is at `source` where `target` is.
+pub fn bind(source: &str, target: &str) -> Result<()> {
+    mount(source, target, "", MS_BIND, "")
+}
+
 pub fn bind_read_only(source: &str, target: &str) -> Result<()> {
-    mount(source, target, "", MS_BIND, "")?;
+    bind(source, target)?;
     let result = mount("", target, "", MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "");
     if result.is_err() {
         let _ = detach(target);
@@ -89,8 +91,12 @@ pub fn restart() -> ! {
     }
 }
 
-pub fn set_hostname(name: &str) -> Result<()> {
-    call(SETHOSTNAME, &[name.as_ptr() as usize, name.len()]).map(drop)
+/// Of the machine as another process sees it; the agent goes there and back to `own`.
+pub fn set_hostname_of(process: &OwnedFd, own: &impl AsRawFd, name: &str) -> Result<()> {
+    call(SETNS, &[fd(process), CLONE_NEWUTS])?;
+    let result = call(SETHOSTNAME, &[name.as_ptr() as usize, name.len()]).map(drop);
+    call(SETNS, &[fd(own), CLONE_NEWUTS])?;
+    result
 }
 
 pub fn set_wall_clock(unix_ns: u64) -> Result<()> {

@@ -14,7 +14,7 @@ mod table {
     pub const SETHOSTNAME: usize = 170; pub const CLOCK_SETTIME: usize = 227; pub const EXIT_GROUP: usize = 231;
     pub const EPOLL_CTL: usize = 233; pub const WAITID: usize = 247; pub const MKDIRAT: usize = 258; pub const MKNODAT: usize = 259;
     pub const UNLINKAT: usize = 263; pub const UNSHARE: usize = 272; pub const EPOLL_PWAIT: usize = 281;
-    pub const EPOLL_CREATE1: usize = 291; pub const DUP3: usize = 292; pub const PIPE2: usize = 293; pub const PRLIMIT64: usize = 302;
+    pub const EPOLL_CREATE1: usize = 291; pub const DUP3: usize = 292; pub const PIPE2: usize = 293; pub const SECCOMP: usize = 317; pub const PRLIMIT64: usize = 302;
     pub const FACCESSAT: usize = 269; pub const SCHED_SETATTR: usize = 314; pub const SETNS: usize = 308; pub const FINIT_MODULE: usize = 313; pub const RENAMEAT2: usize = 316; pub const STATX: usize = 332;
     pub const FSTATFS: usize = 138; pub const GETDENTS64: usize = 217; pub const INOTIFY_ADD_WATCH: usize = 254;
     pub const INOTIFY_RM_WATCH: usize = 255; pub const FCHOWNAT: usize = 260; pub const SYMLINKAT: usize = 266;
@@ -35,7 +35,7 @@ mod table {
     pub const SETHOSTNAME: usize = 161; pub const CLOCK_SETTIME: usize = 112; pub const EXIT_GROUP: usize = 94;
     pub const EPOLL_CTL: usize = 21; pub const WAITID: usize = 95; pub const MKDIRAT: usize = 34; pub const MKNODAT: usize = 33;
     pub const UNLINKAT: usize = 35; pub const UNSHARE: usize = 97; pub const EPOLL_PWAIT: usize = 22;
-    pub const EPOLL_CREATE1: usize = 20; pub const DUP3: usize = 24; pub const PIPE2: usize = 59; pub const PRLIMIT64: usize = 261;
+    pub const EPOLL_CREATE1: usize = 20; pub const DUP3: usize = 24; pub const PIPE2: usize = 59; pub const SECCOMP: usize = 277; pub const PRLIMIT64: usize = 261;
     pub const FACCESSAT: usize = 48; pub const SCHED_SETATTR: usize = 274; pub const SETNS: usize = 268; pub const FINIT_MODULE: usize = 273; pub const RENAMEAT2: usize = 276; pub const STATX: usize = 291;
     pub const FSTATFS: usize = 44; pub const GETDENTS64: usize = 61; pub const INOTIFY_ADD_WATCH: usize = 27;
     pub const INOTIFY_RM_WATCH: usize = 28; pub const FCHOWNAT: usize = 54; pub const SYMLINKAT: usize = 36;

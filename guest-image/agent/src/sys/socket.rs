@@ -1,7 +1,5 @@
 //! Connections on loopback.
 
-#![deny(unsafe_code)]
-
 use super::*;
 
 /// Of the machine's own addresses, 127.0.0.1 and ::1.

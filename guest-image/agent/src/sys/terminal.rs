@@ -1,7 +1,5 @@
 //! Terminals, from their master.
 
-#![deny(unsafe_code)]
-
 use super::*;
 
 pub(super) const TIOCSCTTY: usize = 0x540e;

@@ -1,7 +1,5 @@
 //! Waiting for many things at once: epoll.
 
-#![deny(unsafe_code)]
-
 use super::*;
 
 pub const EPOLLIN: u32 = 0x1;

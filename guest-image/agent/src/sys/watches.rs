@@ -1,7 +1,5 @@
 //! Being told what changes in directories: inotify.
 
-#![deny(unsafe_code)]
-
 use super::*;
 
 pub const IN_MODIFY: u32 = 0x2;

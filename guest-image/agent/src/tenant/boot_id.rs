@@ -1,8 +1,7 @@
 //! The boot id as the tenant sees it. The kernel makes it up once, at its first reading, so a template must not read it: every clone would
 //! have the template's. A stand-in covers it there; a clone takes that away, and the kernel makes one up that is the clone's own.
 //!
-//! A cover is not what a clone should live with: while something lies over a part of `/proc`, the kernel lets nobody but root mount a
-//! `/proc` of his own, as sandboxing tools do. It is left to the clone of a clone, whose kernel has a boot id already.
+//! Where a cover is, it stays: what a clone of a clone lives with, whose kernel has a boot id already.
 
 use super::files::NewFile;
 use super::users::User;

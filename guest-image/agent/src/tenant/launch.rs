@@ -3,7 +3,7 @@
 use super::search::{candidates, complete_environment, from_home, home, value_of};
 use super::stdio::{Ends, Stdio};
 use super::users::User;
-use super::{Tenant, AGENT_NICENESS};
+use super::{capabilities, Tenant, AGENT_NICENESS};
 use crate::errno::{self, Errno};
 use crate::message::{Failed, Start};
 use crate::sys::{self, Credentials, Plan, Policy, Spawned, Step};
@@ -57,7 +57,15 @@ impl Tenant {
             Some(walls) => Plan {
                 namespaces_of: Some(walls.init.as_raw_fd()),
                 cgroup: Some(walls.cgroup.descriptor()),
-                credentials: Some(Credentials { uid: user.uid, gid: user.gid, groups: &user.groups }),
+                credentials: Some(Credentials {
+                    uid: user.uid,
+                    gid: user.gid,
+                    groups: &user.groups,
+                    without: if user.uid == 0 { &[] } else { &capabilities::OF_ROOT },
+                }),
+                // Root is to be able to become somebody else and back, as sudo does.
+                no_new_privileges: user.uid != 0,
+                filter: &walls.filter,
                 ..Plan::default()
             },
         }

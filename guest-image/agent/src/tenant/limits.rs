@@ -61,7 +61,7 @@ impl Enclosure {
         Ok(Measured {
             cpu_us: self.cgroup.number("cpu.stat", Some("usage_usec"))?,
             memory_bytes: self.cgroup.number("memory.current", None)?,
-            // A tenant's root may find the group and lift its limit; then what the machine has is what there is.
+            // Without a number, such as `max`, what the machine has is what there is.
             memory_max_bytes: self.cgroup.number(MEMORY, None).unwrap_or(self.at_boot.memory_bytes),
             disk_bytes: layer.used_bytes,
             disk_max_bytes: layer.size_bytes,

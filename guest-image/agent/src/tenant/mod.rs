@@ -2,8 +2,10 @@
 
 pub mod accounts;
 pub mod boot_id;
+pub mod capabilities;
 pub mod cgroup;
 pub mod files;
+pub mod filter;
 pub mod hooks;
 pub mod launch;
 pub mod limits;
@@ -13,7 +15,7 @@ mod terminal;
 pub mod users;
 
 use crate::boot::tenant_init::TenantView;
-use crate::sys::Policy;
+use crate::sys::{Instruction, Policy};
 use accounts::Accounts;
 use cgroup::Cgroup;
 use limits::Bounds;
@@ -40,6 +42,7 @@ pub struct Tenant {
 pub struct Enclosure {
     pub init: OwnedFd,
     pub cgroup: Cgroup,
+    pub filter: Vec<Instruction>,
     /// What the tenant could have at most when the machine was booted.
     at_boot: Bounds,
 }
@@ -51,7 +54,8 @@ impl Tenant {
 
     pub fn enclosed(view: TenantView, cgroup: Cgroup) -> Result<Tenant, String> {
         let at_boot = Bounds::now(&cgroup).map_err(|error| format!("limits: {}", error))?;
-        Ok(Tenant::new(view.root, Some(Enclosure { init: view.init, cgroup, at_boot })))
+        let filter = filter::program(filter::THIS);
+        Ok(Tenant::new(view.root, Some(Enclosure { init: view.init, cgroup, filter, at_boot })))
     }
 
     /// Where the kernel finds, from where a program is started, what is at `path` in the tenant's root.

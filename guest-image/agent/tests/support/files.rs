@@ -2,6 +2,7 @@
 
 use super::{number, Host};
 use std::fs;
+use std::os::unix::fs::symlink;
 use warmcell_agent::message::{self, Encoder};
 
 /// A request that names a path and a user.
@@ -205,4 +206,23 @@ impl Host {
             }
         }
     }
+}
+
+pub fn failed(errno: &str, step: &str) -> (String, String) {
+    (errno.to_string(), step.to_string())
+}
+
+pub fn paths(entries: &[Entry]) -> Vec<&str> {
+    entries.iter().map(|entry| entry.path.as_str()).collect()
+}
+
+/// A directory beside the root, with links in the root that would lead there if the root were none.
+pub fn outside(host: &Host, name: &str) -> std::path::PathBuf {
+    let outside = host.root.parent().unwrap().join(name);
+    let _ = fs::remove_dir_all(&outside);
+    fs::create_dir_all(outside.join("inner")).unwrap();
+    fs::write(outside.join("secret"), "secret").unwrap();
+    symlink(&outside, host.root.join("absolute")).unwrap();
+    symlink(format!("../{}", name), host.root.join("relative")).unwrap();
+    outside
 }

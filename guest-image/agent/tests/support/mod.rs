@@ -5,9 +5,13 @@
 
 mod files;
 mod messages;
+mod ports;
+mod terminals;
 
 pub use files::*;
 pub use messages::*;
+pub use ports::*;
+pub use terminals::*;
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -1,6 +1,6 @@
 //! What is in a directory, told entry by entry.
 
-use super::outgoing::{Outgoing, Produced, Source, STEPS_PER_TURN};
+use super::outgoing::{Outgoing, Steps};
 use crate::errno::{self, Errno};
 use crate::message::Failed;
 use crate::sys::{self, O_DIRECTORY, O_RDONLY, S_IFDIR};
@@ -22,17 +22,6 @@ impl Listing {
         Ok(Listing { walk, owners: Owners::of(tenant), path, depth })
     }
 
-    /// False when there is nothing more.
-    fn step(&mut self, outgoing: &mut Outgoing) -> sys::Result<bool> {
-        match self.walk.next_entry() {
-            Ok(Some(found)) => self.tell(&found, outgoing)?,
-            Err(error) if self.walk.depth() == 0 => return Err(error),
-            // One that can be read no further has nothing more in it.
-            Ok(None) | Err(_) => return Ok(self.walk.leave().is_some()),
-        }
-        Ok(true)
-    }
-
     fn tell(&mut self, found: &Found, outgoing: &mut Outgoing) -> sys::Result<()> {
         if Displaced::by(found.name.to_bytes()).is_some() {
             return Ok(());
@@ -52,22 +41,20 @@ impl Listing {
         }
         Ok(())
     }
+}
+
+impl Steps for Listing {
+    fn step(&mut self, outgoing: &mut Outgoing) -> sys::Result<bool> {
+        match self.walk.next_entry() {
+            Ok(Some(found)) => self.tell(&found, outgoing)?,
+            Err(error) if self.walk.depth() == 0 => return Err(error),
+            // One that can be read no further has nothing more in it.
+            Ok(None) | Err(_) => return Ok(self.walk.leave().is_some()),
+        }
+        Ok(true)
+    }
 
     fn failed(&self, error: Errno) -> Failed {
         Failed::because(error, "read", format!("cannot list '{}'", self.path))
-    }
-}
-
-impl Source for Listing {
-    fn produce(&mut self, outgoing: &mut Outgoing) -> Produced {
-        for _ in 0..STEPS_PER_TURN {
-            match self.step(outgoing) {
-                Ok(true) if outgoing.is_full() => break,
-                Ok(true) => {}
-                Ok(false) => return Produced::Last,
-                Err(error) => return Produced::Failed(self.failed(error)),
-            }
-        }
-        Produced::Some
     }
 }

@@ -2,8 +2,10 @@
 
 use crate::agent::flow::{Flow, Progress};
 use crate::agent::port::Port;
+use crate::errno::Errno;
 use crate::message::Failed;
 use crate::reactor::Readiness;
+use crate::sys;
 use crate::yamux::{Session, DATA_BYTES_MAX};
 use std::time::Instant;
 
@@ -51,6 +53,28 @@ pub trait Source {
     /// When it wants its turn though nothing has happened.
     fn deadline(&self) -> Option<Instant> {
         None
+    }
+}
+
+/// A source that goes step by step to its end, each of them small.
+pub trait Steps {
+    /// False when there is nothing more.
+    fn step(&mut self, outgoing: &mut Outgoing) -> sys::Result<bool>;
+
+    fn failed(&self, error: Errno) -> Failed;
+}
+
+impl<S: Steps> Source for S {
+    fn produce(&mut self, outgoing: &mut Outgoing) -> Produced {
+        for _ in 0..STEPS_PER_TURN {
+            match self.step(outgoing) {
+                Ok(true) if outgoing.is_full() => break,
+                Ok(true) => {}
+                Ok(false) => return Produced::Last,
+                Err(error) => return Produced::Failed(self.failed(error)),
+            }
+        }
+        Produced::Some
     }
 }
 

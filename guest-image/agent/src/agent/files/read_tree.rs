@@ -1,6 +1,6 @@
 //! A file or directory with all that is in it, on its way to the host.
 
-use super::outgoing::{Outgoing, Produced, Source, STEPS_PER_TURN};
+use super::outgoing::{Outgoing, Steps};
 use crate::errno::{self, Errno};
 use crate::message::Failed;
 use crate::sys::{self, About, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY, S_IFDIR, S_IFREG};
@@ -35,34 +35,6 @@ impl TreeReading {
         }
         let owners = Owners::of(tenant);
         Ok(TreeReading { top: Some((found, described)), walk: None, file: None, owners, path: path.to_string() })
-    }
-
-    /// False when there is nothing more.
-    fn step(&mut self, outgoing: &mut Outgoing) -> sys::Result<bool> {
-        if let Some((found, described)) = self.top.take() {
-            self.begin(found, described, outgoing)?;
-        } else if let Some((file, left)) = &mut self.file {
-            let most = usize::try_from(*left).map_or(outgoing.room(), |left| left.min(outgoing.room()));
-            match sys::read_onto(file, &mut outgoing.0, most)? {
-                // Shorter than was said: what follows would be taken for its bytes.
-                0 => return Err(errno::EIO),
-                count => *left -= count as u64,
-            }
-            if *left == 0 {
-                self.file = None;
-            }
-        } else {
-            let walk = match &mut self.walk {
-                Some(walk) => walk,
-                None => return Ok(false),
-            };
-            match walk.next_entry()? {
-                Some(found) => self.tell(&found, outgoing)?,
-                None if walk.leave().is_none() => self.walk = None,
-                None => {}
-            }
-        }
-        Ok(true)
     }
 
     fn begin(&mut self, found: OwnedFd, described: Described, outgoing: &mut Outgoing) -> sys::Result<()> {
@@ -132,16 +104,35 @@ impl TreeReading {
     }
 }
 
-impl Source for TreeReading {
-    fn produce(&mut self, outgoing: &mut Outgoing) -> Produced {
-        for _ in 0..STEPS_PER_TURN {
-            match self.step(outgoing) {
-                Ok(true) if outgoing.is_full() => break,
-                Ok(true) => {}
-                Ok(false) => return Produced::Last,
-                Err(error) => return Produced::Failed(Failed::because(error, "read", format!("cannot read all of '{}'", self.path))),
+impl Steps for TreeReading {
+    fn step(&mut self, outgoing: &mut Outgoing) -> sys::Result<bool> {
+        if let Some((found, described)) = self.top.take() {
+            self.begin(found, described, outgoing)?;
+        } else if let Some((file, left)) = &mut self.file {
+            let most = usize::try_from(*left).map_or(outgoing.room(), |left| left.min(outgoing.room()));
+            match sys::read_onto(file, &mut outgoing.0, most)? {
+                // Shorter than was said: what follows would be taken for its bytes.
+                0 => return Err(errno::EIO),
+                count => *left -= count as u64,
+            }
+            if *left == 0 {
+                self.file = None;
+            }
+        } else {
+            let walk = match &mut self.walk {
+                Some(walk) => walk,
+                None => return Ok(false),
+            };
+            match walk.next_entry()? {
+                Some(found) => self.tell(&found, outgoing)?,
+                None if walk.leave().is_none() => self.walk = None,
+                None => {}
             }
         }
-        Produced::Some
+        Ok(true)
+    }
+
+    fn failed(&self, error: Errno) -> Failed {
+        Failed::because(error, "read", format!("cannot read all of '{}'", self.path))
     }
 }
