@@ -1,21 +1,34 @@
 /** Which parts a pool is made of on this host: the one place that names a hypervisor. */
 
+import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { WarmcellError } from './errors.ts'
 import {
+  assertReapOptions,
   availableMemoryMib,
   type DoctorReport,
   defaultStateDirectory,
   examine,
   type HardwareVerdict,
+  Journal,
+  journalled,
+  journalledOwners,
+  leftBehind,
   type MicrovmInfo,
+  microvmsLeft,
   microvmsOf,
   prepareStateDirectory,
   probeDeadlineMs,
   probeHardware,
+  type ReapOptions,
+  type ReapReport,
   remedy,
+  type Sweeper,
+  sweep,
+  sweepInPassing,
+  temporaryFilesLeft,
 } from './host/index.ts'
-import { findProgram, type Hypervisor, type Isolation } from './hypervisor/index.ts'
+import { directLauncher, findProgram, type Hypervisor, type Isolation } from './hypervisor/index.ts'
 import { QemuHypervisor, recogniseVm } from './hypervisor/qemu/index.ts'
 import { findGuestImage, type GuestImage } from './image/index.ts'
 import { bootMachine, parkMachine } from './machine/index.ts'
@@ -34,12 +47,14 @@ import {
   assertOpenOptions,
   assertPruneOptions,
   type OpenTemplatesOptions,
+  orphanPlaceSweeper,
   planBoot,
   resolveTemplate,
   resolveTemplates,
   type TemplateCatalog,
   Templates,
   templateNameAt,
+  templateSweeper,
 } from './template/index.ts'
 
 /** The share of the memory available now that a pool may use by default. */
@@ -66,7 +81,7 @@ export async function createPool(options: PoolOptions = {}): Promise<Pool> {
   const isolation = wantedIsolation(options)
   const templates = resolveTemplates(options.templates ?? {})
   const stateDirectory = options.stateDir ?? defaultStateDirectory()
-  const [hypervisor, image] = await Promise.all([QemuHypervisor.find(), findGuestImage(), prepareStateDirectory(stateDirectory)])
+  const { hypervisor, image } = await openHost(stateDirectory)
   if (isolation === 'hardware') await assertHardware(hypervisor, image, stateDirectory)
   const { memoryMib = Math.floor(availableMemoryMib() * memoryShare), sandboxes = sandboxesPerCore * availableParallelism() } =
     options.budget ?? {}
@@ -82,6 +97,37 @@ export async function createPool(options: PoolOptions = {}): Promise<Pool> {
     makingsAtOnceMax: availableParallelism() + 1,
     source: machineSource(new Templates({ hypervisor, image, isolation, stateDirectory }), hypervisor, image, isolation),
   })
+}
+
+/** What this host has for microVMs, once everything was looked at; and what dead processes have left in the state directory is gone. */
+async function openHost(stateDirectory: string): Promise<{ hypervisor: Hypervisor; image: GuestImage }> {
+  const journal = new Journal(stateDirectory)
+  const [hypervisor, image] = await Promise.all([
+    findHypervisor(journal),
+    findGuestImage(),
+    prepareStateDirectory(stateDirectory).then(() => journal.prepare()),
+  ])
+  await sweepInPassing(sweepersOf(stateDirectory))
+  return { hypervisor, image }
+}
+
+/** Whatever starts a microVM here writes it down first. */
+function findHypervisor(journal: Journal): Promise<Hypervisor> {
+  return QemuHypervisor.find(async () => journalled(await directLauncher(), journal))
+}
+
+/** What a dead process may have left of a state directory, by who it was. In this order: a microVM goes before the files that it writes to. */
+function sweepersOf(stateDirectory: string): Sweeper[] {
+  return [
+    () => microvmsLeft(stateDirectory, recogniseVm),
+    templateSweeper(stateDirectory),
+    () => temporaryFilesLeft(stateDirectory),
+  ]
+}
+
+/** And what is only removed when somebody asks for it. */
+function allSweepersOf(stateDirectory: string): Sweeper[] {
+  return [...sweepersOf(stateDirectory), orphanPlaceSweeper(stateDirectory)]
 }
 
 /** Where the pool's machines come from: stored templates, and clones and boots through the hypervisor. */
@@ -128,7 +174,7 @@ export async function openTemplates(options: OpenTemplatesOptions = {}): Promise
   assertOpenOptions(options)
   const isolation = wantedIsolation(options)
   const stateDirectory = options.stateDir ?? defaultStateDirectory()
-  const [hypervisor, image] = await Promise.all([QemuHypervisor.find(), findGuestImage(), prepareStateDirectory(stateDirectory)])
+  const { hypervisor, image } = await openHost(stateDirectory)
   const templates = new Templates({ hypervisor, image, isolation, stateDirectory })
   return {
     list: () => templates.list(),
@@ -151,7 +197,7 @@ export async function openTemplates(options: OpenTemplatesOptions = {}): Promise
 export async function doctor(): Promise<DoctorReport> {
   const stateDirectory = defaultStateDirectory()
   const wanted = wantedIsolation()
-  const [hypervisor, image] = [QemuHypervisor.find(), findGuestImage()]
+  const [hypervisor, image] = [findHypervisor(new Journal(stateDirectory)), findGuestImage()]
   // Each is asked for below, and what is lacking is said there.
   for (const search of [hypervisor, image]) search.catch(() => {})
   return examine({
@@ -161,17 +207,21 @@ export async function doctor(): Promise<DoctorReport> {
       const { kernelRelease, hostDirectory } = await image
       return `Linux ${kernelRelease}, at ${hostDirectory}`
     },
-    hardware: async () => hardwareVerdict(await hypervisor, await image, stateDirectory, true),
+    hardware: async () => {
+      await prepareStateDirectory(stateDirectory)
+      return hardwareVerdict(await hypervisor, await image, stateDirectory, true)
+    },
     diesWithParent: async () => process.platform === 'linux' && (await findProgram('setpriv')) !== undefined,
     stateDirectory: async () => {
       await prepareStateDirectory(stateDirectory)
       return stateDirectory
     },
+    leftBehind: () => leftBehind(allSweepersOf(stateDirectory)),
   })
 }
 
 /**
- * The microVMs of this user on this host, whichever process made them: what a supervisor looks at from outside. A pool knows more of its own (`listSandboxes`, `stats`). What
+ * The microVMs of this user on this host, whichever process made them, those included that have outlived it: what a supervisor looks at from outside. A pool knows more of its own (`listSandboxes`, `stats`). What
  * ends meanwhile is left out.
  *
  * @throws `UNSUPPORTED` on another system than Linux.
@@ -184,7 +234,31 @@ export async function doctor(): Promise<DoctorReport> {
  * ```
  */
 export function listMicrovms(): Promise<MicrovmInfo[]> {
-  return microvmsOf(recogniseVm, templateNameAt)
+  return microvmsOf({
+    recognise: recogniseVm,
+    nameOf: templateNameAt,
+    journalledOwners: () => journalledOwners(defaultStateDirectory()),
+  })
+}
+
+/**
+ * Removes what processes that were killed have left on this host: microVMs that still run, half-made templates, and traces. By who they are (pid, start time, boot), never by
+ * age: what belongs to a living process, whichever it is, is not touched. Each pool does so for its own state directory when it is made; this is for the time between, and also
+ * removes templates in memory whose state directory is gone. Never throws for something that cannot be removed: it is in `left`.
+ *
+ * @throws `INVALID_ARGUMENT`
+ *
+ * @example
+ * ```ts
+ * const { removed, left } = await reap()
+ * for (const { kind, name } of removed) console.log('removed', kind, name)
+ * for (const { name, reason } of left) console.log(name, 'is still there:', reason)
+ * console.log(removed.length, 'removed')
+ * ```
+ */
+export async function reap(options: ReapOptions = {}): Promise<ReapReport> {
+  assertReapOptions(options)
+  return sweep(allSweepersOf(options.stateDir ?? defaultStateDirectory()))
 }
 
 async function assertHardware(hypervisor: Hypervisor, image: GuestImage, stateDirectory: string): Promise<void> {
@@ -206,7 +280,7 @@ function hardwareVerdict(
     stateDirectory,
     fresh,
     boot: async () => {
-      const spec = await planBoot(resolveTemplate('base', {}), image, 'hardware', 'wc-probe')
+      const spec = await planBoot(resolveTemplate('base', {}), image, 'hardware', `wc-probe-${randomBytes(4).toString('hex')}`)
       const machine = await bootMachine(hypervisor, spec, { deadlineMs: probeDeadlineMs })
       await machine.destroy()
     },

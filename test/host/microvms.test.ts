@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { describe, expect, test, vi } from 'vitest'
-import { microvmsOf } from '../../src/host/index.ts'
+import { type MicrovmInfo, microvmsOf, type ProcessIdentity } from '../../src/host/index.ts'
+import type { MicrovmSources } from '../../src/host/microvms.ts'
 import type { VmFacts } from '../../src/hypervisor/index.ts'
 
 /** A process that passes for a microVM: its second argument is its id, its third the file of its memory. */
@@ -26,6 +27,14 @@ function recognise(prefix: string) {
   }
 }
 
+function listed(
+  prefix: string,
+  nameOf: MicrovmSources['nameOf'] = async () => '',
+  owners: ReadonlyMap<string, ProcessIdentity> = new Map(),
+): Promise<MicrovmInfo[]> {
+  return microvmsOf({ recognise: recognise(prefix), nameOf, journalledOwners: async () => owners })
+}
+
 const digest = 'ab'.repeat(32)
 
 describe.runIf(process.platform === 'linux')('on Linux', () => {
@@ -33,10 +42,8 @@ describe.runIf(process.platform === 'linux')('on Linux', () => {
     const prefix = `vm-${process.pid}-`
     const [one, two] = [await stranger(`${prefix}one`), await stranger(`${prefix}two`, `/templates/${digest}/memory`)]
     two.kill('SIGSTOP')
-    await expect
-      .poll(async () => (await microvmsOf(recognise(prefix), async () => '')).map(({ state }) => state))
-      .toEqual(['running', 'paused'])
-    const [first, second] = await microvmsOf(recognise(prefix), async (hostDirectory) => `named after ${hostDirectory}`)
+    await expect.poll(async () => (await listed(prefix)).map(({ state }) => state)).toEqual(['running', 'paused'])
+    const [first, second] = await listed(prefix, async (hostDirectory) => `named after ${hostDirectory}`)
     expect(first).toMatchObject({ id: `${prefix}one`, pid: one.pid, state: 'running', isolation: 'emulated', memoryMib: 128 })
     expect(first).not.toHaveProperty('template')
     expect(second).toMatchObject({ id: `${prefix}two`, template: { digest, name: `named after /templates/${digest}` } })
@@ -48,13 +55,13 @@ describe.runIf(process.platform === 'linux')('on Linux', () => {
     expect(first?.memoryBytes).toBeGreaterThan(0)
     expect(first?.memoryBytes).toBeLessThanOrEqual(first?.residentBytes ?? 0)
     await Promise.all([end(one), end(two)])
-    expect(await microvmsOf(recognise(prefix), async () => '')).toEqual([])
+    expect(await listed(prefix)).toEqual([])
   })
 
   test('a template in the making is told by the digest it will have', async () => {
     const prefix = `draft-${process.pid}-`
     const child = await stranger(`${prefix}one`, `/templates/${digest}.new.1-2-3.00000000/memory`)
-    const [only] = await microvmsOf(recognise(prefix), async () => '')
+    const [only] = await listed(prefix)
     expect(only?.template).toEqual({ digest, name: '' })
     await end(child)
   })
@@ -64,7 +71,7 @@ describe.runIf(process.platform === 'linux')('on Linux', () => {
     let done = false
     const listing = (async () => {
       let seen = 0
-      while (!done) seen += (await microvmsOf(recognise(prefix), async () => '')).length
+      while (!done) seen += (await listed(prefix)).length
       return seen
     })()
     for (let turn = 0; turn < 5; turn++) await end(await stranger(`${prefix}${turn}`))
@@ -75,6 +82,6 @@ describe.runIf(process.platform === 'linux')('on Linux', () => {
 
 test('elsewhere it is said that it cannot be', async () => {
   const platform = vi.spyOn(process, 'platform', 'get').mockReturnValue('darwin')
-  await expect(microvmsOf(recognise('x'), async () => '')).rejects.toMatchObject({ code: 'UNSUPPORTED' })
+  await expect(listed('x')).rejects.toMatchObject({ code: 'UNSUPPORTED' })
   platform.mockRestore()
 })

@@ -39,7 +39,10 @@ export class QmpClient {
   constructor(pipe: Duplex) {
     this.#pipe = pipe
     pipe.on('error', () => {})
-    pipe.once('close', () => this.#fail(new WarmcellError('BOOT_FAILED', 'QEMU closed its control socket.')))
+    const onClose = (): void => this.#fail(new WarmcellError('BOOT_FAILED', 'QEMU closed its control socket.'))
+    // One that ended before anybody listened says it no more.
+    if (pipe.destroyed) onClose()
+    else pipe.once('close', onClose)
     pipe.on('data', (chunk: Buffer) => this.#onData(chunk))
   }
 
