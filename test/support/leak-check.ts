@@ -26,6 +26,12 @@ process.env.WARMCELL_TEMPLATE_DIR = memoryHome
 /** What is kept on purpose for the next process: a verdict on the host's accelerator, whole templates and when they were used, and whose a place in memory is. */
 const kept = /\/(probe\.json|state-directory|(templates|warmcell-\d+-[0-9a-f]{12})\/(used\/)?[0-9a-f]{64}(\/[\w.]+)?)$/
 
+/** What the journal says of a host that a test has killed is for the next one to read. */
+const ofAnotherHost = (file: string): boolean => {
+  const [, pid] = /\/journal\/[^/]+\.(\d+)-\d+-\w+\.[0-9a-f]{8}\.[\w-]+$/.exec(file) ?? []
+  return pid !== undefined && Number(pid) !== process.pid
+}
+
 let beforeFile: Inventory
 let beforeTest: Inventory
 let blockedMsWorst = 0
@@ -59,7 +65,7 @@ afterAll(async () => {
     readdirSync(home, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name))
-      .filter((file) => !kept.test(file)),
+      .filter((file) => !kept.test(file) && !ofAnotherHost(file)),
   )
   for (const home of [stateHome, memoryHome]) {
     // A template's directory is sealed: also its owner has to open it first.
