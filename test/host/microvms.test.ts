@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { describe, expect, test, vi } from 'vitest'
 import { identityText, type MicrovmInfo, microvmsOf, type ProcessIdentity } from '../../src/host/index.ts'
 import type { MicrovmSources } from '../../src/host/microvms.ts'
@@ -149,6 +150,24 @@ describe.runIf(process.platform === 'linux')('whose it is', () => {
     euid.mockRestore()
     await end(child)
   })
+
+  test.runIf(process.getuid?.() === 0 && existsSync('/usr/bin/bwrap'))(
+    'nor what bwrap makes of it, in a session and namespaces of its own',
+    async () => {
+      const id = `bwrap-${process.pid}`
+      const confine = ['setpriv', '--reuid', '12345', '--clear-groups', '--', 'bwrap', '--unshare-all', '--new-session']
+      const root = ['--die-with-parent', '--ro-bind', '/', '/', '--']
+      const vm = ['sh', '-c', 'echo up; kill -STOP $$; exit', 'sh', '-name', id]
+      const [program = '', ...args] = [...confine, ...root, ...vm]
+      const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'] })
+      await once(child.stdout, 'data')
+      const [only, ...more] = await byName(id)
+      expect(only?.owner.pid).toBe(process.pid)
+      expect(more).toEqual([])
+      expect(only?.pid).not.toBe(child.pid)
+      await end(child)
+    },
+  )
 })
 
 test('elsewhere it is said that it cannot be', async () => {

@@ -71,6 +71,8 @@ export class QemuHypervisor implements Hypervisor {
     const vm = new QemuProcess(launched, snapshot)
     const onAbort = (): void => void vm.kill()
     signal.addEventListener('abort', onAbort, { once: true })
+    // Starting took its time: it may have fired meanwhile.
+    if (signal.aborted) onAbort()
     try {
       // Both wait in the socket while QEMU starts, and are answered in one go.
       await Promise.all([vm.qmp.negotiate(), ...(snapshot.loads === undefined ? [] : [vm.qmp.prepareMigration()])])
