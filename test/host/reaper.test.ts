@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { afterEach, describe, expect, test } from 'vitest'
-import { leftBehind, microvmsLeft, type ReapReport, sweep, temporaryFilesLeft } from '../../src/host/index.ts'
+import { leftBehind, microvmsLeft, type ReapReport, sweep, sweepInPassing, temporaryFilesLeft } from '../../src/host/index.ts'
 import { entryName } from '../../src/host/journal/entry.ts'
 import { ticketsLeft } from '../../src/host/lock.ts'
 import { identityOf, ownIdentity, type ProcessIdentity } from '../../src/host/process-identity.ts'
@@ -66,7 +66,7 @@ function write(scratch: Scratch, id: string, owner: ProcessIdentity, program?: P
   return scratch.file(`journal/${entryName({ id, owner, program, nonce: '01234567' })}`, '', 0o600)
 }
 
-describe.runIf(process.platform === 'linux')('a host killed', () => {
+describe.runIf(process.platform === 'linux')('a host killed', { timeout: 120_000 }, () => {
   test.each([
     ['not begun', []],
     ['written down, not started', ['entry']],
@@ -225,6 +225,19 @@ test('what fails stops nothing else', async () => {
     left: [{ kind: 'file', name: 'one', reason: 'it is stuck' }],
     failures: ['no such luck.'],
   })
+})
+
+test('in passing what fails is no failure, and is told once', async () => {
+  const warnings: Error[] = []
+  const onWarning = (warning: Error): void => void warnings.push(warning)
+  process.on('warning', onWarning)
+  const broken = [() => Promise.reject(new Error('the journal is a symbolic link'))]
+  await sweepInPassing([async () => []])
+  await sweepInPassing(broken)
+  await sweepInPassing(broken)
+  await new Promise((resolve) => setImmediate(resolve))
+  process.removeListener('warning', onWarning)
+  expect(warnings).toMatchObject([{ code: 'WARMCELL_REAP', message: expect.stringContaining('the journal is a symbolic link.') }])
 })
 
 test('tickets and half-written files go with their owners, and only then', async () => {
