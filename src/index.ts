@@ -10,7 +10,17 @@ export {
   SandboxGoneError,
   WarmcellError,
 } from './errors.ts'
-export type { ConfinementInfo, ConfinementPart, DoctorCheck, DoctorReport, MicrovmInfo } from './host/index.ts'
+export type {
+  ConfinementInfo,
+  ConfinementPart,
+  DoctorCheck,
+  DoctorReport,
+  LeftoverKind,
+  MicrovmInfo,
+  Reaped,
+  ReapOptions,
+  ReapReport,
+} from './host/index.ts'
 export type { Isolation } from './hypervisor/index.ts'
 export {
   type CreateSandboxOptions,
@@ -76,4 +86,4 @@ export type {
   TemplateSpec,
   WarmTarget,
 } from './template/index.ts'
-export { createPool, createSandbox, doctor, listMicrovms, openTemplates } from './wiring.ts'
+export { createPool, createSandbox, doctor, listMicrovms, openTemplates, reap } from './wiring.ts'

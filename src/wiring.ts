@@ -1,28 +1,42 @@
 /** Which parts a pool is made of on this host: the one place that names a hypervisor. */
 
+import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { WarmcellError } from './errors.ts'
 import {
   assertConfined,
+  assertReapOptions,
   availableMemoryMib,
   type Confinement,
+  cgroupsLeft,
   confine,
   type DoctorReport,
   defaultStateDirectory,
   examine,
   type HardwareVerdict,
   infoOf,
+  Journal,
+  journalled,
+  journalledOwners,
+  leftBehind,
   type MicrovmInfo,
+  microvmsLeft,
   microvmsOf,
   noteGaps,
   prepareStateDirectory,
   probeDeadlineMs,
   probeHardware,
+  type ReapOptions,
+  type ReapReport,
   remedy,
+  type Sweeper,
+  sweep,
+  sweepInPassing,
+  temporaryFilesLeft,
 } from './host/index.ts'
 import type { Hypervisor, Isolation } from './hypervisor/index.ts'
-import { QemuHypervisor, recogniseVm } from './hypervisor/qemu/index.ts'
+import { findQemu, QemuHypervisor, recogniseVm } from './hypervisor/qemu/index.ts'
 import { findGuestImage, type GuestImage } from './image/index.ts'
 import { bootMachine, parkMachine } from './machine/index.ts'
 import {
@@ -40,12 +54,14 @@ import {
   assertOpenOptions,
   assertPruneOptions,
   type OpenTemplatesOptions,
+  orphanPlaceSweeper,
   planBoot,
   resolveTemplate,
   resolveTemplates,
   type TemplateCatalog,
   Templates,
   templateNameAt,
+  templateSweeper,
 } from './template/index.ts'
 
 /** The share of the memory available now that a pool may use by default. */
@@ -72,7 +88,7 @@ export async function createPool(options: PoolOptions = {}): Promise<Pool> {
   const isolation = wantedIsolation(options)
   const templates = resolveTemplates(options.templates ?? {})
   const stateDirectory = options.stateDir ?? defaultStateDirectory()
-  const [{ hypervisor, confinement }, image] = await Promise.all([findHypervisor(stateDirectory), findGuestImage()])
+  const { hypervisor, confinement, image } = await openHost(stateDirectory)
   if (options.confinement === 'strict') assertConfined(confinement)
   noteGaps(confinement)
   if (isolation === 'hardware') await assertHardware(hypervisor, image, stateDirectory)
@@ -93,15 +109,45 @@ export async function createPool(options: PoolOptions = {}): Promise<Pool> {
   })
 }
 
-/** QEMU, started with everything held that this host can hold. */
-async function findHypervisor(stateDirectory: string): Promise<{ hypervisor: Hypervisor; confinement: Confinement }> {
+/** What this host has for microVMs. */
+interface Host extends HostHypervisor {
+  readonly image: GuestImage
+}
+
+interface HostHypervisor {
+  readonly hypervisor: Hypervisor
+  readonly confinement: Confinement
+}
+
+/** Everything looked at; and what dead processes have left in the state directory is gone. */
+async function openHost(stateDirectory: string): Promise<Host> {
+  const [found, image] = await Promise.all([findHypervisor(stateDirectory), findGuestImage()])
+  await sweepInPassing(sweepersOf(stateDirectory))
+  return { ...found, image }
+}
+
+/** QEMU, held by everything that this host can hold it by, and written down before it is started. */
+async function findHypervisor(stateDirectory: string): Promise<HostHypervisor> {
   await prepareStateDirectory(stateDirectory)
-  let confinement: Confinement | undefined
-  const hypervisor = await QemuHypervisor.find(async (program) => {
-    confinement = await confine(program, join(stateDirectory, 'programs'))
-    return confinement.launcher
-  })
-  return { hypervisor, confinement: confinement as unknown as Confinement }
+  const journal = new Journal(stateDirectory)
+  const [binary] = await Promise.all([findQemu(), journal.prepare()])
+  const confinement = await confine(binary, join(stateDirectory, 'programs'))
+  return { hypervisor: await QemuHypervisor.of(binary, journalled(confinement.launcher, journal)), confinement }
+}
+
+/** What a dead process may have left of a state directory, by who it was. In this order: a microVM goes before the files that it writes to. */
+function sweepersOf(stateDirectory: string): Sweeper[] {
+  return [
+    () => microvmsLeft(stateDirectory, recogniseVm),
+    cgroupsLeft,
+    templateSweeper(stateDirectory),
+    () => temporaryFilesLeft(stateDirectory),
+  ]
+}
+
+/** And what is only removed when somebody asks for it. */
+function allSweepersOf(stateDirectory: string): Sweeper[] {
+  return [...sweepersOf(stateDirectory), orphanPlaceSweeper(stateDirectory)]
 }
 
 /** Where the pool's machines come from: stored templates, and clones and boots through the hypervisor. */
@@ -148,7 +194,7 @@ export async function openTemplates(options: OpenTemplatesOptions = {}): Promise
   assertOpenOptions(options)
   const isolation = wantedIsolation(options)
   const stateDirectory = options.stateDir ?? defaultStateDirectory()
-  const [{ hypervisor }, image] = await Promise.all([findHypervisor(stateDirectory), findGuestImage()])
+  const { hypervisor, image } = await openHost(stateDirectory)
   const templates = new Templates({ hypervisor, image, isolation, stateDirectory })
   return {
     list: () => templates.list(),
@@ -171,27 +217,28 @@ export async function openTemplates(options: OpenTemplatesOptions = {}): Promise
 export async function doctor(): Promise<DoctorReport> {
   const stateDirectory = defaultStateDirectory()
   const wanted = wantedIsolation()
-  const [hypervisor, confined, image] = [QemuHypervisor.find(), findHypervisor(stateDirectory), findGuestImage()]
+  const [binary, found, image] = [findQemu(), findHypervisor(stateDirectory), findGuestImage()]
   // Each is asked for below, and what is lacking is said there.
-  for (const search of [hypervisor, confined, image]) search.catch(() => {})
+  for (const search of [binary, found, image]) search.catch(() => {})
   return examine({
     wanted,
-    hypervisor: async () => (await hypervisor).name,
+    hypervisor: async () => `QEMU ${(await binary).version}`,
     guestImage: async () => {
       const { kernelRelease, hostDirectory } = await image
       return `Linux ${kernelRelease}, at ${hostDirectory}`
     },
-    hardware: async () => hardwareVerdict((await confined).hypervisor, await image, stateDirectory, true),
-    confinement: async () => (await confined).confinement,
+    hardware: async () => hardwareVerdict((await found).hypervisor, await image, stateDirectory, true),
+    confinement: async () => (await found).confinement,
     stateDirectory: async () => {
       await prepareStateDirectory(stateDirectory)
       return stateDirectory
     },
+    leftBehind: () => leftBehind(allSweepersOf(stateDirectory)),
   })
 }
 
 /**
- * The microVMs of this user on this host, whichever process made them: what a supervisor looks at from outside. A pool knows more of its own (`listSandboxes`, `stats`). What
+ * The microVMs of this user on this host, whichever process made them, those included that have outlived it: what a supervisor looks at from outside. A pool knows more of its own (`listSandboxes`, `stats`). What
  * ends meanwhile is left out.
  *
  * @throws `UNSUPPORTED` on another system than Linux.
@@ -204,7 +251,31 @@ export async function doctor(): Promise<DoctorReport> {
  * ```
  */
 export function listMicrovms(): Promise<MicrovmInfo[]> {
-  return microvmsOf(recogniseVm, templateNameAt)
+  return microvmsOf({
+    recognise: recogniseVm,
+    nameOf: templateNameAt,
+    journalledOwners: () => journalledOwners(defaultStateDirectory()),
+  })
+}
+
+/**
+ * Removes what processes that were killed have left on this host: microVMs that still run, half-made templates, and traces. By who they are (pid, start time, boot), never by
+ * age: what belongs to a living process, whichever it is, is not touched. Each pool does so for its own state directory when it is made; this is for the time between, and also
+ * removes templates in memory whose state directory is gone. Never throws for something that cannot be removed: it is in `left`.
+ *
+ * @throws `INVALID_ARGUMENT`
+ *
+ * @example
+ * ```ts
+ * const { removed, left } = await reap()
+ * for (const { kind, name } of removed) console.log('removed', kind, name)
+ * for (const { name, reason } of left) console.log(name, 'is still there:', reason)
+ * console.log(removed.length, 'removed')
+ * ```
+ */
+export async function reap(options: ReapOptions = {}): Promise<ReapReport> {
+  assertReapOptions(options)
+  return sweep(allSweepersOf(options.stateDir ?? defaultStateDirectory()))
 }
 
 async function assertHardware(hypervisor: Hypervisor, image: GuestImage, stateDirectory: string): Promise<void> {
@@ -226,7 +297,7 @@ function hardwareVerdict(
     stateDirectory,
     fresh,
     boot: async () => {
-      const spec = await planBoot(resolveTemplate('base', {}), image, 'hardware', 'wc-probe')
+      const spec = await planBoot(resolveTemplate('base', {}), image, 'hardware', `wc-probe-${randomBytes(4).toString('hex')}`)
       const machine = await bootMachine(hypervisor, spec, { deadlineMs: probeDeadlineMs })
       await machine.destroy()
     },

@@ -5,6 +5,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { cpCommand } from './cp.ts'
 import { doctorCommand } from './doctor.ts'
 import { psCommand } from './ps.ts'
+import { reapCommand } from './reap.ts'
 import { reportFailure } from './report.ts'
 import { runCommand } from './run.ts'
 import { shellCommand } from './shell.ts'
@@ -61,6 +62,12 @@ program
   .description('Lists the microVMs of this user on this host, whichever program made them.')
   .option('--json', 'prints the list as JSON')
   .action(psCommand)
+
+program
+  .command('reap')
+  .description('Removes what processes that were killed have left: microVMs, half-made templates, traces.')
+  .option('--json', 'prints the report as JSON')
+  .action(reapCommand)
 
 program.addCommand(templateCommand(isolation))
 

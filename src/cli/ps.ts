@@ -27,7 +27,7 @@ function row({ id, state, isolation, template, startedAt, cpuMs, memoryBytes, me
     `${(cpuMs / 1_000).toFixed(1)}s`,
     `${Math.round(memoryBytes / 1_048_576)}/${memoryMib} MiB`,
     String(pid),
-    `${owner.pid} ${shown(owner.command.join(' '))}`.trimEnd(),
+    `${owner.pid === 0 ? '-' : owner.pid} ${shown(owner.command.join(' '))}`.trimEnd(),
   ]
 }
 

@@ -5,6 +5,7 @@ import { WarmcellError } from '../errors.ts'
 import type { Confinement } from './confinement/index.ts'
 import { availableMemoryMib } from './memory.ts'
 import { type HardwareVerdict, remedy } from './probe.ts'
+import type { Reaped } from './reaper.ts'
 
 export interface DoctorReport {
   /** Sandboxes can be created with the isolation that is asked for (`WARMCELL_ISOLATION`, 'hardware' by default). */
@@ -33,6 +34,8 @@ export interface DoctorFacts {
   /** What holds a microVM's process. */
   readonly confinement: () => Promise<Pick<Confinement, 'held' | 'missing'>>
   readonly stateDirectory: () => Promise<string>
+  /** What processes that have ended left on this host. */
+  readonly leftBehind: () => Promise<readonly Reaped[]>
 }
 
 /** The memory a microVM of the default template may take with its hypervisor, in MiB. */
@@ -53,6 +56,7 @@ export async function examine(facts: DoctorFacts): Promise<DoctorReport> {
     ...(canRun ? await confinement(facts) : []),
     memory(),
     stateDirectory,
+    await leftBehind(facts),
   ]
   const isolation = !canBoot ? 'none' : hardware?.status === 'pass' ? 'hardware' : 'emulated'
   return { ok: checks.every(({ status }) => status !== 'fail'), isolation, checks }
@@ -74,7 +78,9 @@ async function finding(name: string, find: () => Promise<string>): Promise<Docto
 }
 
 async function accelerator(facts: DoctorFacts): Promise<DoctorCheck> {
-  const verdict = await facts.hardware()
+  const verdict = await facts
+    .hardware()
+    .catch((error: Error): HardwareVerdict => ({ works: false, detail: `It could not be tried: ${error.message}` }))
   const status = verdict.works ? 'pass' : facts.wanted === 'hardware' ? 'fail' : 'warn'
   return { name: 'accelerator', status, detail: verdict.detail, ...(!verdict.works && { fix: remedy(verdict) }) }
 }
@@ -91,6 +97,30 @@ async function confinement(facts: DoctorFacts): Promise<DoctorCheck[]> {
       return { name: `${name}: ${part}`, status: 'warn', detail, ...(fix !== undefined && { fix }) }
     }),
   ]
+}
+
+const nouns: Readonly<Record<Reaped['kind'], [one: string, many: string]>> = {
+  microvm: ['microVM', 'microVMs'],
+  entry: ['entry of the journal', 'entries of the journal'],
+  template: ['half-made template', 'half-made templates'],
+  place: ['place in memory of a state directory that is gone', 'places in memory of state directories that are gone'],
+  ticket: ['ticket of a lock', 'tickets of locks'],
+  group: ['control group', 'control groups'],
+  file: ['half-written file', 'half-written files'],
+}
+
+/** Nothing of it stands in the way of a sandbox, and the next pool removes most of it. */
+async function leftBehind(facts: DoctorFacts): Promise<DoctorCheck> {
+  const name = 'left behind'
+  try {
+    const counts = new Map<Reaped['kind'], number>()
+    for (const { kind } of await facts.leftBehind()) counts.set(kind, (counts.get(kind) ?? 0) + 1)
+    if (counts.size === 0) return { name, status: 'pass', detail: 'Nothing is left of processes that have ended.' }
+    const what = [...counts].map(([kind, count]) => `${count} ${nouns[kind][count === 1 ? 0 : 1]}`).join(', ')
+    return { name, status: 'warn', detail: `Processes that have ended left ${what}.`, fix: 'Run `warmcell reap`.' }
+  } catch (error) {
+    return { name, status: 'warn', detail: `It cannot be looked for: ${(error as Error).message}.` }
+  }
 }
 
 function system(): DoctorCheck {

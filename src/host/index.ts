@@ -1,9 +1,9 @@
 export {
   assertConfined,
   type Confinement,
-  type ConfinementGap,
   type ConfinementInfo,
   type ConfinementPart,
+  cgroupsLeft,
   confine,
   confinementParts,
   infoOf,
@@ -12,11 +12,15 @@ export {
 export { type DoctorCheck, type DoctorFacts, type DoctorReport, examine } from './doctor.ts'
 export { digestFile, fingerprint, knownDigest } from './file-digest.ts'
 export { fileSystemOf } from './file-system.ts'
-export { withLock } from './lock.ts'
+export { Journal, journalled, journalledOwners, microvmsLeft } from './journal/index.ts'
+export { deathRegister, type Leftover, type LeftoverKind, namesIn, type Sweeper } from './leftover.ts'
+export { ticketsLeft, withLock } from './lock.ts'
 export { availableMemoryMib } from './memory.ts'
 export { type MicrovmInfo, microvmsOf } from './microvms.ts'
-export { preparePrivateDirectory } from './private-directory.ts'
+export { assertPrivateDirectory, preparePrivateDirectory } from './private-directory.ts'
 export { type HardwareVerdict, probeDeadlineMs, probeHardware, remedy } from './probe.ts'
 export { identityText, isAlive, ownIdentity, type ProcessIdentity, parseIdentity } from './process-identity.ts'
+export { assertReapOptions, leftBehind, type Reaped, type ReapOptions, type ReapReport, sweep, sweepInPassing } from './reaper.ts'
 export { isShortage } from './shortage.ts'
 export { defaultStateDirectory, prepareStateDirectory } from './state-directory.ts'
+export { temporaryFilesLeft } from './temporary-file.ts'

@@ -12,6 +12,11 @@ export async function preparePrivateDirectory(hostPath: string): Promise<void> {
   await mkdir(hostPath, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error
   })
+  await assertPrivateDirectory(hostPath)
+}
+
+/** @throws an Error that says why it is not to be trusted, or what the file system says: `ENOENT` when it is not there. */
+export async function assertPrivateDirectory(hostPath: string): Promise<void> {
   const found = await lstat(hostPath)
   if (found.isSymbolicLink()) throw new Error(`${hostPath} is a symbolic link`)
   if (!found.isDirectory()) throw new Error(`${hostPath} is not a directory`)

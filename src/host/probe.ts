@@ -1,11 +1,11 @@
 /** Whether guests run under this host's hardware accelerator: proved by booting one, and remembered. */
 
-import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { access, readFile, rename, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { WarmcellError } from '../errors.ts'
 import { hostBootId } from './boot-id.ts'
+import { temporaryFileName } from './temporary-file.ts'
 
 export interface HardwareVerdict {
   readonly works: boolean
@@ -101,8 +101,11 @@ async function recall(hostPath: string, key: string): Promise<HardwareVerdict | 
 
 /** A verdict that cannot be written is found again next time. */
 async function remember(hostPath: string, key: string, verdict: HardwareVerdict): Promise<void> {
-  const draft = `${hostPath}.${randomUUID()}`
-  await writeFile(draft, JSON.stringify({ key, verdict }), { mode: 0o600 })
-    .then(() => rename(draft, hostPath))
-    .catch(() => {})
+  try {
+    const draft = join(dirname(hostPath), await temporaryFileName('verdict'))
+    await writeFile(draft, JSON.stringify({ key, verdict }), { mode: 0o600 })
+    await rename(draft, hostPath)
+  } catch {
+    // As said.
+  }
 }

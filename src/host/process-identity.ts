@@ -15,8 +15,15 @@ export interface ProcessIdentity {
 const bootDigits = 12
 
 export async function ownIdentity(): Promise<ProcessIdentity> {
-  const startedAt = (await lifeOf(process.pid))?.startedAt ?? '0'
-  return { pid: process.pid, startedAt, boot: await bootDigest() }
+  return (await identityOf(process.pid)) ?? { pid: process.pid, startedAt: '0', boot: await bootDigest() }
+}
+
+/** Who has this pid now; undefined when nobody has, or when the one who had it has ended and was not yet reaped. */
+export async function identityOf(pid: number): Promise<ProcessIdentity | undefined> {
+  const life = await lifeOf(pid)
+  if (life !== undefined) return life.zombie ? undefined : { pid, startedAt: life.startedAt, boot: await bootDigest() }
+  if (process.platform === 'linux' || !answersSignals(pid)) return undefined
+  return { pid, startedAt: '0', boot: await bootDigest() }
 }
 
 /** As part of a file's name: what a crash leaves names its owner without anybody having to open it. */
@@ -35,12 +42,18 @@ export function parseIdentity(text: string): ProcessIdentity | undefined {
  * Whether the process still runs: by who it is, never by how long ago it was heard of. One that has ended and was not yet reaped does not. It must be of this
  * host and of this pid namespace.
  */
-export async function isAlive({ pid, startedAt, boot }: ProcessIdentity): Promise<boolean> {
-  if (boot !== (await bootDigest())) return false
+export async function isAlive(identity: ProcessIdentity): Promise<boolean> {
+  const { pid, startedAt } = identity
+  if (!(await isOfThisBoot(identity))) return false
   const life = await lifeOf(pid)
   if (life !== undefined) return life.startedAt === startedAt && !life.zombie
   // No such process; or no /proc, where the pid alone must do.
   return startedAt === '0' && answersSignals(pid)
+}
+
+/** Whatever was before has ended with its boot. */
+export async function isOfThisBoot({ boot }: ProcessIdentity): Promise<boolean> {
+  return boot === (await bootDigest())
 }
 
 async function bootDigest(): Promise<string> {

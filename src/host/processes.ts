@@ -1,11 +1,19 @@
-/** The processes of this user on this host, as Linux tells of them in /proc. */
+/** The processes of this host, as Linux tells of them in /proc. */
 
 import { readdir, readFile } from 'node:fs/promises'
 
-export interface HostProcess {
+/** What it takes to know whose a process is. */
+export interface ProcessKin {
   readonly pid: number
   readonly argv: readonly string[]
   readonly parentPid: number
+  /** Inherited, and kept when its parent dies. */
+  readonly session: number
+  /** In whose name it acts. */
+  readonly euid: number
+}
+
+export interface HostProcess extends ProcessKin {
   /** By a signal, such as SIGSTOP. */
   readonly stopped: boolean
   readonly startedAt: Date
@@ -21,40 +29,61 @@ export interface HostProcess {
 const tickMs = 10
 
 /** Those whose command line `wanted` knows, by pid. One that ends meanwhile is left out. */
-export async function processesOfUser(wanted: (argv: readonly string[]) => boolean): Promise<HostProcess[]> {
+export async function processesWith(wanted: (argv: readonly string[]) => boolean): Promise<HostProcess[]> {
   const bootedAt = Date.now() - Number((await readFile('/proc/uptime', 'utf8')).split(' ')[0]) * 1_000
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
-  const found = await Promise.all(
-    pids.map(async (pid) => {
-      const argv = await commandLineOf(pid)
-      return wanted(argv) ? describe(pid, argv, bootedAt) : undefined
-    }),
-  )
-  return found.filter((one) => one !== undefined).sort((a, b) => a.pid - b.pid)
+  const found = await Promise.all((await pidsWith(wanted)).map((pid) => describe(pid, bootedAt)))
+  return found.filter((one) => one !== undefined && wanted(one.argv)) as HostProcess[]
 }
 
-/** Empty for one that has ended, and for a thread of the kernel. */
+/** As `processesWith`, in ascending order and nothing but who they are. */
+export async function pidsWith(wanted: (argv: readonly string[]) => boolean): Promise<number[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
+  const known = await Promise.all(pids.map(async (pid) => wanted(await commandLineOf(pid))))
+  return pids.filter((_, index) => known[index]).sort((a, b) => a - b)
+}
+
+/** Empty for one that has ended, one that is just ending, and for a thread of the kernel. */
 export async function commandLineOf(pid: number): Promise<string[]> {
   return (await read(pid, 'cmdline')).split('\0').slice(0, -1)
 }
 
-async function describe(pid: number, argv: readonly string[], bootedAt: number): Promise<HostProcess | undefined> {
-  const [stat, status, rollup] = await Promise.all([read(pid, 'stat'), read(pid, 'status'), read(pid, 'smaps_rollup')])
-  // Fields 3, 4, 14, 15 and 22 of proc_pid_stat(5), counted from behind the process's name, which may hold anything.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  const [state, parentPid, user, system, started] = [fields[0], fields[1], fields[11], fields[12], fields[19]]
-  const uid = /^Uid:\s+\d+\s+(\d+)/m.exec(status)?.[1]
-  if (started === undefined || state === 'Z' || state === 'X' || Number(uid) !== process.geteuid?.()) return undefined
+/** Undefined for one that has ended. */
+export async function kinOf(pid: number): Promise<ProcessKin | undefined> {
+  const [argv, stat, status] = await Promise.all([commandLineOf(pid), read(pid, 'stat'), read(pid, 'status')])
+  return kinIn(pid, argv, fieldsOf(stat), status)
+}
+
+async function describe(pid: number, bootedAt: number): Promise<HostProcess | undefined> {
+  const [argv, stat, status, rollup] = await Promise.all([
+    commandLineOf(pid),
+    ...['stat', 'status', 'smaps_rollup'].map((file) => read(pid, file)),
+  ] as [Promise<string[]>, Promise<string>, Promise<string>, Promise<string>])
+  const fields = fieldsOf(stat)
+  const kin = kinIn(pid, argv, fields, status)
+  if (kin === undefined) return undefined
+  // Fields 3, 14, 15 and 22 of proc_pid_stat(5).
+  const [state, user, system, started] = [fields[0], fields[11], fields[12], fields[19]]
   return {
-    pid,
-    argv,
-    parentPid: Number(parentPid),
+    ...kin,
     stopped: state === 'T' || state === 't',
     startedAt: new Date(bootedAt + Number(started) * tickMs),
     cpuMs: (Number(user) + Number(system)) * tickMs,
     residentBytes: kibibytes(status, 'VmRSS') ?? 0,
     proportionalBytes: kibibytes(rollup, 'Pss'),
   }
+}
+
+/** Fields 3, 4 and 6 of proc_pid_stat(5), and the second number of Uid in proc_pid_status(5). */
+function kinIn(pid: number, argv: readonly string[], fields: readonly string[], status: string): ProcessKin | undefined {
+  const [state, parentPid, session] = [fields[0], fields[1], fields[3]]
+  const euid = /^Uid:\s+\d+\s+(\d+)/m.exec(status)?.[1]
+  if (session === undefined || euid === undefined || state === 'Z' || state === 'X') return undefined
+  return { pid, argv, parentPid: Number(parentPid), session: Number(session), euid: Number(euid) }
+}
+
+/** From the third on, counted from behind the process's name, which may hold anything. */
+function fieldsOf(stat: string): string[] {
+  return stat === '' ? [] : stat.slice(stat.lastIndexOf(')') + 2).split(' ')
 }
 
 function kibibytes(text: string, name: string): number | undefined {

@@ -1,11 +1,11 @@
 /** Where warmcell keeps what must outlive a process on this host. */
 
-import { randomUUID } from 'node:crypto'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { withDeadline } from '../common/deadline.ts'
 import { WarmcellError } from '../errors.ts'
+import { temporaryFileName } from './temporary-file.ts'
 
 /** As the XDG base directory specification has it for state. */
 export function defaultStateDirectory(): string {
@@ -24,11 +24,13 @@ const writeDeadlineMs = 10_000
  * @throws `HOST_UNSUPPORTED` when it cannot: a full disk, no permission, a file in its place.
  */
 export async function prepareStateDirectory(hostPath: string): Promise<void> {
-  const trial = join(hostPath, `.trial-${randomUUID()}`)
+  let trial: string | undefined
   try {
+    const path = join(hostPath, await temporaryFileName('trial'))
+    trial = path
     await withDeadline('Writing to it', { timeoutMs: writeDeadlineMs }, async () => {
       await mkdir(hostPath, { recursive: true, mode: 0o700 })
-      await writeFile(trial, Buffer.alloc(trialBytes))
+      await writeFile(path, Buffer.alloc(trialBytes))
     })
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException
@@ -38,6 +40,6 @@ export async function prepareStateDirectory(hostPath: string): Promise<void> {
       cause,
     })
   } finally {
-    await rm(trial, { force: true }).catch(() => {})
+    if (trial !== undefined) await rm(trial, { force: true }).catch(() => {})
   }
 }

@@ -1,5 +1,6 @@
 /** The templates of one state directory: a snapshot for whoever asks, found or built, and what there is to tell and to clear away. */
 
+import { randomBytes } from 'node:crypto'
 import { SharedWork } from '../common/shared-work.ts'
 import { WarmcellError } from '../errors.ts'
 import type { Hypervisor, Isolation } from '../hypervisor/index.ts'
@@ -50,7 +51,7 @@ export class Templates {
     const boot = await planBoot(template, image, isolation, '')
     const inputs = await keyInputs(hypervisor, this.#host, template, boot, tenant, signal)
     const key = templateKey(inputs)
-    const plan = { ...boot, id: `wc-template-${key.slice(0, 12)}` }
+    const plan = { ...boot, id: `wc-template-${key.slice(0, 12)}-${randomBytes(4).toString('hex')}` }
     const store = await this.#open()
     const order: Order = { hypervisor, template, plan, inputs, key, readyDeadlineMs: this.#parts.readyDeadlineMs }
     return this.#orders.join(key, { signal, onEvent }, (wanted, announce) => findOrBuild(store, order, wanted, announce))

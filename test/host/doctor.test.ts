@@ -9,6 +9,7 @@ const healthy: DoctorFacts = {
   hardware: async () => ({ works: true, detail: 'A guest booted under the accelerator.' }),
   confinement: async () => ({ held: ['namespaces'], missing: [] }),
   stateDirectory: async () => '/state',
+  leftBehind: async () => [],
 }
 const check = ({ checks }: DoctorReport, name: string) => checks.find((one) => one.name === name)
 const broken: DoctorFacts['hardware'] = async () => ({ works: false, detail: 'It did not boot.', fix: 'Use bare metal.' })
@@ -72,4 +73,24 @@ test('each part of the confinement that is missing is a finding of its own', asy
     detail: gap.detail,
     fix: gap.fix,
   })
+})
+
+test('what dead processes have left is counted by its kind, and no reason to fail', async () => {
+  expect(check(await examine(healthy), 'left behind')).toMatchObject({ status: 'pass' })
+  const kinds = ['microvm', 'entry', 'microvm', 'template'] as const
+  const report = await examine({ ...healthy, leftBehind: async () => kinds.map((kind) => ({ kind, name: 'x' })) })
+  expect(report.ok).toBe(true)
+  expect(check(report, 'left behind')).toEqual({
+    name: 'left behind',
+    status: 'warn',
+    detail: 'Processes that have ended left 2 microVMs, 1 entry of the journal, 1 half-made template.',
+    fix: 'Run `warmcell reap`.',
+  })
+  const unseen = await examine({ ...healthy, leftBehind: () => Promise.reject(new Error('/state/journal is a symbolic link')) })
+  expect(check(unseen, 'left behind')).toMatchObject({ status: 'warn', detail: expect.stringContaining('symbolic link') })
+})
+
+test('an accelerator that cannot be tried is a finding', async () => {
+  const report = await examine({ ...healthy, hardware: () => Promise.reject(new Error('the disk is full')) })
+  expect(check(report, 'accelerator')).toMatchObject({ status: 'fail', detail: expect.stringContaining('the disk is full') })
 })

@@ -1,6 +1,7 @@
 import { execPath } from 'node:process'
 import { afterEach, expect, test, vi } from 'vitest'
-import { QemuHypervisor } from '../../src/hypervisor/qemu/index.ts'
+import { directLauncher } from '../../src/hypervisor/index.ts'
+import { findQemu, QemuHypervisor } from '../../src/hypervisor/qemu/index.ts'
 import { Scratch } from '../support/scratch.ts'
 import { spec as anywhere } from '../support/vm-spec.ts'
 
@@ -16,7 +17,7 @@ const running = (): AbortSignal => new AbortController().signal
 /** A program with QEMU's descriptors and version, that does what the script says. */
 async function qemuThat(scratch: Scratch, script: string): Promise<QemuHypervisor> {
   const program = scratch.file('qemu.cjs', `const fs = require('node:fs')\n${script}\n`)
-  const start = `if [ "$1" = --version ]; then echo "QEMU emulator version 10.0.2"; else exec ${execPath} ${program} "$@"; fi`
+  const start = `case "$1" in --version) echo "QEMU emulator version 10.0.2";; -L) ;; *) exec ${execPath} ${program} "$@";; esac`
   vi.stubEnv('WARMCELL_QEMU', scratch.script('qemu', start))
   return QemuHypervisor.find()
 }
@@ -60,6 +61,21 @@ test('an abort before QEMU answers ends it', async () => {
   const starting = hypervisor.start(spec, abort.signal)
   setTimeout(() => abort.abort('enough'), 50)
   await expect(starting).rejects.toBe('enough')
+  await expect(hypervisor.start(spec, abort.signal)).rejects.toBe('enough')
+})
+
+test('an abort while it is being started ends it too', async () => {
+  using scratch = new Scratch()
+  await qemuThat(scratch, 'setInterval(() => {}, 1000)')
+  const abort = new AbortController()
+  const inner = await directLauncher()
+  const hypervisor = await QemuHypervisor.of(await findQemu(), {
+    launch: async (launch) => {
+      const launched = await inner.launch(launch)
+      abort.abort('enough')
+      return launched
+    },
+  })
   await expect(hypervisor.start(spec, abort.signal)).rejects.toBe('enough')
 })
 

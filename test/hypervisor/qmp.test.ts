@@ -35,6 +35,15 @@ test('commands may be sent before the greeting, and are answered in order, whate
   await end()
 })
 
+test('a QEMU that ended before anybody listened is gone, and is not waited for', async () => {
+  const [ours, theirs] = pipePair()
+  theirs.on('error', () => {}).resume()
+  ours.on('error', () => {}).destroy()
+  await new Promise((resolve) => ours.once('close', resolve))
+  await expect(new QmpClient(ours).negotiate()).rejects.toMatchObject({ code: 'BOOT_FAILED' })
+  theirs.destroy()
+})
+
 test('a refusal rejects its own command with the words of QEMU, made safe', async () => {
   const { client, qemu, end } = connect()
   const [refused, answered] = [client.execute('nope').catch((error) => error), client.execute('query-status')]

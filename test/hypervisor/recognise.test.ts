@@ -34,6 +34,8 @@ test.each([
   [['qemu-system-x86_64', '-name', 'debian', '-m', '4096']],
   [['qemu-system-x86_64', '-name', ',process=warmcell-vm']],
   [['grep', 'wc-1,process=warmcell-vm', '-name']],
+  [['bwrap', '--unshare-all', '--', 'qemu-system-x86_64', '-name', 'wc-1,process=warmcell-vm']],
+  [['setpriv', '--pdeathsig', 'KILL', '--', 'bwrap', '--', 'qemu', '-name', 'wc-1,process=warmcell-vm']],
 ])('%o is none', (argv) => {
   expect(recogniseVm(argv)).toBeUndefined()
 })

@@ -62,6 +62,6 @@ it('every public class has one', () => {
 
 it.each(documented)('the example in src/$file', async ({ code }) => {
   expect(
-    await run(`import { createPool, createSandbox, listMicrovms, openTemplates, WarmcellError } from 'warmcell'\n${code}`),
+    await run(`import { createPool, createSandbox, listMicrovms, openTemplates, reap, WarmcellError } from 'warmcell'\n${code}`),
   ).not.toBe('')
 })

@@ -2,7 +2,10 @@
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { expect, it } from 'vitest'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, expect, it } from 'vitest'
+import { reap } from '../../src/index.ts'
 import { eventually, vmProcesses } from './vm.ts'
 
 /** Starts a host that makes one sandbox, says its id, and then does as `then` says. Needs the build in dist/. */
@@ -23,6 +26,13 @@ async function hostWithSandbox(
   const [line] = (await once(host.stdout as NodeJS.ReadableStream, 'data')) as [Buffer]
   return { host, id: line.toString().trim() }
 }
+
+/** Nor does anything else, once somebody has looked: whatever it was killed in the middle of. */
+afterEach(async () => {
+  const { left, failures } = await reap()
+  expect([...left, ...failures]).toEqual([])
+  expect(readdirSync(join(process.env.XDG_STATE_HOME as string, 'warmcell', 'journal'))).toEqual([])
+})
 
 it.each<NodeJS.Signals>(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGSEGV', 'SIGHUP'])('killed by %s', async (signal) => {
   const { host, id } = await hostWithSandbox()

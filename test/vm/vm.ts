@@ -37,14 +37,7 @@ export function vmProcesses(id = ''): number[] {
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => {
       try {
-        const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-        // Behind a `--` it is the program of a wrapper, which is none itself.
-        return (
-          line.includes('qemu-system') &&
-          !line.slice(0, line.indexOf('\0-name\0')).includes('\0--\0') &&
-          line.includes(`\0${id === '' ? 'wc-' : id}`) &&
-          processGroup(pid) === processGroup('self')
-        )
+        return isVm(pid, id) && processGroup(outermost(pid)) === processGroup('self')
       } catch {
         // It ended meanwhile.
         return false
@@ -53,10 +46,35 @@ export function vmProcesses(id = ''): number[] {
     .map(Number)
 }
 
-/** It is inherited, also by orphans; another test run on this machine has another. The fifth field of stat, after a name that may hold anything. */
+/** One that only starts QEMU has the same words behind a `--`. */
+function isVm(pid: string, id: string): boolean {
+  const argv = argvOf(pid)
+  const [at, end] = [argv.indexOf('-name'), argv.indexOf('--')]
+  const name = argv[at + 1] ?? ''
+  const wanted = name.endsWith(',process=warmcell-vm') && name.startsWith(id === '' ? 'wc-' : id)
+  return at !== -1 && wanted && (end === -1 || end > at)
+}
+
+/** The process that its owner has started: QEMU itself, or the first of what stands before it. */
+function outermost(pid: string): string {
+  const parent = fieldsOf(pid)[1] as string
+  const argv = parent === '0' ? [] : argvOf(parent)
+  return argv.includes('--') && argv.some((word) => word.endsWith(',process=warmcell-vm')) ? outermost(parent) : pid
+}
+
+/** It is inherited, also by orphans; another test run on this machine has another. */
 function processGroup(pid: string): string | undefined {
+  return fieldsOf(pid)[2]
+}
+
+function argvOf(pid: string): string[] {
+  return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+}
+
+/** From the third field of stat on: behind a name that may hold anything. */
+function fieldsOf(pid: string): string[] {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  return stat.slice(stat.lastIndexOf(')')).split(' ')[3]
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
 }
 
 /** Resolves when `condition` holds, or with false when it has not held for `ms`. */

@@ -103,7 +103,7 @@ async function separateBase(hierarchies: readonly Hierarchy[]): Promise<CgroupBa
   return { version: 1, hostPaths: { memory, cpu, pids } }
 }
 
-export async function makeGroup(hostPath: string): Promise<void> {
+async function makeGroup(hostPath: string): Promise<void> {
   await mkdir(hostPath).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error
   })

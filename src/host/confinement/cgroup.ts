@@ -1,12 +1,13 @@
 /** The control group of one microVM: made with its limits, joined, and removed when it is empty. */
 
 import { randomBytes } from 'node:crypto'
-import { mkdir, readdir, rmdir, writeFile } from 'node:fs/promises'
+import { mkdir, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LaunchLimits } from '../../hypervisor/index.ts'
-import { identityText, isAlive, ownIdentity, parseIdentity } from '../process-identity.ts'
-import { type CgroupBase, type Controller, controllers } from './cgroup-base.ts'
+import { deathRegister, type Leftover, namesIn } from '../leftover.ts'
+import { identityText, ownIdentity, parseIdentity } from '../process-identity.ts'
+import { type CgroupBase, type Controller, controllers, findCgroupBase } from './cgroup-base.ts'
 
 /** In which processors are dealt out, in microseconds: the kernel's default. */
 const cpuPeriodUs = 100_000
@@ -76,20 +77,31 @@ export class Cgroup {
   }
 }
 
-/** Removes the groups of processes that are gone, with nothing in them any more; returns their names. */
-export async function sweepCgroups({ hostPaths }: CgroupBase): Promise<string[]> {
-  const swept = new Set<string>()
-  for (const base of new Set(Object.values(hostPaths))) {
-    for (const entry of await readdir(base, { withFileTypes: true }).catch(() => [])) {
-      const owner = parseIdentity(entry.name.split('.')[1] ?? '')
-      if (!entry.isDirectory() || owner === undefined || (await isAlive(owner))) continue
-      await rmdir(join(base, entry.name)).then(
-        () => swept.add(entry.name),
-        () => {},
-      )
+/** The groups of processes that are gone. One with something still in it is the microVM's, which goes first. */
+export async function cgroupsLeft(): Promise<Leftover[]> {
+  const base = await findCgroupBase().catch(() => undefined)
+  if (base === undefined) return []
+  const isDead = deathRegister()
+  const left: Leftover[] = []
+  for (const hostPath of new Set(Object.values(base.hostPaths))) {
+    for (const name of await namesIn(hostPath)) {
+      const owner = parseIdentity(name.split('.')[1] ?? '')
+      if (owner === undefined || !(await isDead(owner))) continue
+      const group = join(hostPath, name)
+      left.push({ kind: 'group', name: group, ownerPid: owner.pid, remove: () => removeLeft(group) })
     }
   }
-  return [...swept]
+  return left
+}
+
+async function removeLeft(hostPath: string): Promise<boolean> {
+  return rmdir(hostPath).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false
+      throw error
+    },
+  )
 }
 
 async function removeGroup(hostPath: string): Promise<void> {

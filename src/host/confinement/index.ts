@@ -1,3 +1,4 @@
+export { cgroupsLeft } from './cgroup.ts'
 export { type Confinement, confine } from './confine.ts'
-export { type ConfinementGap, type ConfinementInfo, type ConfinementPart, confinementParts } from './contract.ts'
+export { type ConfinementInfo, type ConfinementPart, confinementParts } from './contract.ts'
 export { assertConfined, infoOf, noteGaps } from './telling.ts'

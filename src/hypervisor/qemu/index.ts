@@ -1,2 +1,3 @@
+export { findQemu } from './discover.ts'
 export { QemuHypervisor } from './qemu.ts'
 export { recogniseVm } from './recognise.ts'

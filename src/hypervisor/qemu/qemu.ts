@@ -3,7 +3,7 @@
 import { WarmcellError } from '../../errors.ts'
 import { directLauncher } from '../direct-launcher.ts'
 import type { Hypervisor, ParkedVm, Vm, VmHardware, VmSnapshot, VmSpec } from '../hypervisor.ts'
-import type { Launch, LaunchedProgram, Launcher, LaunchLimits } from '../launcher.ts'
+import type { Launch, Launcher, LaunchLimits } from '../launcher.ts'
 import { bootArguments, cloneArguments, pipes, type QemuHost } from './arguments.ts'
 import { findQemu, hostTscKhz, type QemuBinary } from './discover.ts'
 import { QemuProcess, type QemuSnapshot } from './process.ts'
@@ -21,14 +21,18 @@ export class QemuHypervisor implements Hypervisor {
     this.#launcher = launcher
   }
 
-  /**
-   * @param launcherFor says how QEMU is started here
-   * @throws `HOST_UNSUPPORTED` when this host has no QEMU that will do, or as the launcher says.
-   */
-  static async find(launcherFor: (program: LaunchedProgram) => Promise<Launcher> = directLauncher): Promise<QemuHypervisor> {
-    const binary = await findQemu()
+  static async of(binary: QemuBinary, launcher: Launcher): Promise<QemuHypervisor> {
     const host: QemuHost = { accelerator: process.platform === 'darwin' ? 'hvf' : 'kvm', tscKhz: await hostTscKhz() }
-    return new QemuHypervisor(binary, host, await launcherFor(binary))
+    return new QemuHypervisor(binary, host, launcher)
+  }
+
+  /**
+   * This host's QEMU, held by nothing but its parent's life.
+   *
+   * @throws `HOST_UNSUPPORTED` when this host has no QEMU that will do.
+   */
+  static async find(): Promise<QemuHypervisor> {
+    return QemuHypervisor.of(await findQemu(), await directLauncher())
   }
 
   describe(spec: VmSpec): readonly string[] {
@@ -71,6 +75,8 @@ export class QemuHypervisor implements Hypervisor {
     const vm = new QemuProcess(launched, snapshot)
     const onAbort = (): void => void vm.kill()
     signal.addEventListener('abort', onAbort, { once: true })
+    // Starting took its time: it may have fired meanwhile.
+    if (signal.aborted) onAbort()
     try {
       // Both wait in the socket while QEMU starts, and are answered in one go.
       await Promise.all([vm.qmp.negotiate(), ...(snapshot.loads === undefined ? [] : [vm.qmp.prepareMigration()])])

@@ -40,7 +40,9 @@ export class QmpClient {
     this.#pipe = pipe
     pipe.on('error', () => {})
     const onClose = (): void => this.#fail(new WarmcellError('BOOT_FAILED', 'QEMU closed its control socket.'))
-    pipe.once('close', onClose)
+    // One that ended before anybody listened says it no more.
+    if (pipe.destroyed) onClose()
+    else pipe.once('close', onClose)
     pipe.on('data', (chunk: Buffer) => this.#onData(chunk))
     // One that ended as soon as it was started.
     if (pipe.destroyed) onClose()

@@ -3,8 +3,10 @@
 import type { VmFacts } from '../hypervisor.ts'
 import { processName } from './arguments.ts'
 
-/** Undefined for every process that is none of ours. */
+/** Undefined for every process that is none of ours, and for one that only starts QEMU: it has those words behind a `--`. */
 export function recogniseVm(argv: readonly string[]): VmFacts | undefined {
+  const end = argv.indexOf('--')
+  if (end !== -1 && end < argv.indexOf('-name')) return undefined
   const values = (name: string): string[] => argv.flatMap((word, at) => (word === name ? [argv[at + 1] ?? ''] : []))
   const [name = ''] = values('-name')
   const suffix = `,process=${processName}`

@@ -1,4 +1,5 @@
 export type { Draft } from './draft.ts'
 export { storeFailure } from './failure.ts'
+export { orphanPlaceSweeper, templateSweeper } from './leftovers.ts'
 export { templateNameAt } from './manifest.ts'
 export { type Entry, type StoredTemplate, TemplateStore } from './store.ts'

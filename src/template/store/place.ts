@@ -33,7 +33,7 @@ const sharedMemoryDirectory = '/dev/shm'
  * @throws `HOST_UNSUPPORTED` when the state directory cannot be used.
  */
 export async function preparePlaces(hostStateDirectory: string): Promise<Places> {
-  const disk = join(hostStateDirectory, 'templates')
+  const disk = diskPlacePath(hostStateDirectory)
   const [hostLocksPath, hostUsedPath] = [join(disk, locksDirectory), join(disk, usedDirectory)]
   try {
     await mkdir(hostStateDirectory, { recursive: true, mode: 0o700 })
@@ -54,12 +54,21 @@ export async function preparePlaces(hostStateDirectory: string): Promise<Places>
   return { places, refusal: typeof memory === 'string' ? memory : undefined, hostLocksPath, hostUsedPath }
 }
 
-/** The place, or why there is none. */
-async function prepareMemoryPlace(hostStateDirectory: string): Promise<Place | string> {
+export function diskPlacePath(hostStateDirectory: string): string {
+  return join(hostStateDirectory, 'templates')
+}
+
+/** Where the place in memory of a state directory is, or would be. */
+export function memoryPlacePath(hostStateDirectory: string): { parent: string; hostPath: string; named: string | undefined } {
   const named = process.env.WARMCELL_TEMPLATE_DIR
   const parent = named || sharedMemoryDirectory
   const whose = createHash('sha256').update(hostStateDirectory).digest('hex').slice(0, 12)
-  const hostPath = join(parent, `warmcell-${process.getuid?.() ?? 0}-${whose}`)
+  return { parent, hostPath: join(parent, `warmcell-${process.getuid?.() ?? 0}-${whose}`), named }
+}
+
+/** The place, or why there is none. */
+async function prepareMemoryPlace(hostStateDirectory: string): Promise<Place | string> {
+  const { parent, hostPath, named } = memoryPlacePath(hostStateDirectory)
   try {
     if (named) await mkdir(named, { recursive: true, mode: 0o700 })
     const { isTmpfs } = await fileSystemOf(parent)

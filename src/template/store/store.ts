@@ -2,11 +2,12 @@
 
 import { lstat, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isAlive, withLock } from '../../host/index.ts'
+import { withLock } from '../../host/index.ts'
 import { Draft } from './draft.ts'
-import { files, isKey, parseTemporaryName, temporaryName } from './layout.ts'
+import { files, isKey, temporaryName } from './layout.ts'
+import { draftsLeft } from './leftovers.ts'
 import { type Manifest, readManifest } from './manifest.ts'
-import { removeOrphans } from './orphans.ts'
+import { orphansLeft } from './orphans.ts'
 import { type Place, type Places, preparePlaces } from './place.ts'
 import { removeTree } from './remove-tree.ts'
 import { choosePlace } from './room.ts'
@@ -102,20 +103,14 @@ export class TemplateStore {
   /** Removes what processes that are gone have left half made or half removed: of one key, or of all. */
   async sweep(ofKey?: string): Promise<void> {
     await this.#prepare()
-    for (const place of this.#places.places) {
-      for (const name of await readdir(place.hostPath)) {
-        const temporary = parseTemporaryName(name)
-        if (temporary === undefined || (ofKey !== undefined && temporary.key !== ofKey)) continue
-        if (await isAlive(temporary.owner)) continue
-        await removeTree(join(place.hostPath, name))
-      }
-    }
+    for (const { hostPath } of this.#places.places) for (const draft of await draftsLeft(hostPath, ofKey)) await draft.remove()
   }
 
   /** Removes what state directories that are gone have left in memory. */
   async sweepOrphans(): Promise<void> {
     const [first] = this.#places.places
-    if (first !== undefined && this.#places.places.length > 1) await removeOrphans(first.hostPath)
+    if (first === undefined || this.#places.places.length < 2) return
+    for (const orphan of await orphansLeft(first.hostPath)) await orphan.remove()
   }
 
   /** All that are stored, by what their manifests say: their digests are not looked at. */

@@ -1,0 +1,3 @@
+export { Journal } from './journal.ts'
+export { journalled } from './launcher.ts'
+export { journalledOwners, microvmsLeft } from './leftovers.ts'
