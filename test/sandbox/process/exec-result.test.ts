@@ -1,8 +1,7 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { CommandExitError } from '../../../src/index.ts'
 import { createFakePool, type FakeProgram } from '../../../src/testing/index.ts'
+import { heldBytes } from '../../support/memory.ts'
 
 const flood: FakeProgram = async ({ argv, stdout }) => {
   const chunk = Buffer.alloc(65_536)
@@ -13,16 +12,6 @@ const flood: FakeProgram = async ({ argv, stdout }) => {
   return 0
 }
 const programs = { flood }
-
-setFlagsFromString('--expose-gc')
-const collectGarbage = runInNewContext('gc') as () => void
-
-/** The second collection waits for what the first still frees on another thread. */
-function heldBytes(): number {
-  collectGarbage()
-  collectGarbage()
-  return process.memoryUsage().arrayBuffers
-}
 
 test('any exit code resolves, and stdout and stderr come apart', async () => {
   await using pool = createFakePool()
