@@ -2,6 +2,7 @@
 
 import { expect, it } from 'vitest'
 import { FrameType, MuxSession } from '../../src/mux/index.ts'
+import { createFakePool } from '../../src/testing/index.ts'
 import { memoryPair } from '../mux/pipes.ts'
 import { frameBytes } from '../mux/raw-peer.ts'
 import { everyCall, rawGuest, startedProcess } from '../support/hostile-guest.ts'
@@ -87,6 +88,25 @@ it('half a frame, then the end: every call of every kind rejects within 100 ms',
     guest.peer.pipe.end()
     for (const [name, call] of [...calls, ['exit', process.exited], ['signal', signalled]] as const)
       await expect(call, name).rejects.toMatchObject({ code: 'GUEST_UNREACHABLE', retryable: true })
+    return performance.now() - startedAt
+  })
+  expect(tookMs).toBeLessThanOrEqual(100)
+})
+
+it('half a frame, then the end: all that a tenant has under way rejects with SANDBOX_GONE within 100 ms', async () => {
+  const tookMs = await quickest(100, async () => {
+    await using pool = createFakePool()
+    const sandbox = await pool.createSandbox()
+    const guest = pool.guestOf(sandbox)
+    const [process, pty] = await Promise.all([sandbox.spawn('sleep infinity'), sandbox.pty.create()])
+    const calls = [process.wait(), pty.wait(), sandbox.exec('sleep infinity'), sandbox.ports.waitFor(80)]
+    calls.push(sandbox.files.watch('/')[Symbol.asyncIterator]().next() as Promise<never>)
+    for (const call of calls) call.catch(() => {})
+    await expect.poll(() => guest.processesStarted).toBe(3)
+    const startedAt = performance.now()
+    guest.sendRaw(frameBytes(FrameType.data, 0, 3, 1_000, Buffer.alloc(500)))
+    guest.crash()
+    for (const call of calls) await expect(call).rejects.toMatchObject({ code: 'SANDBOX_GONE', reason: 'crash' })
     return performance.now() - startedAt
   })
   expect(tookMs).toBeLessThanOrEqual(100)

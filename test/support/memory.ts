@@ -14,6 +14,12 @@ export function collectGarbage(): void {
   collect()
 }
 
+/** Bytes of objects that somebody holds. */
+export function heapBytes(): number {
+  collectGarbage()
+  return process.memoryUsage().heapUsed
+}
+
 /** Bytes of buffers that somebody holds. */
 export function heldBytes(): number {
   collectGarbage()
