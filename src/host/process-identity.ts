@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { hostBootId } from './boot-id.ts'
+import { hasEnded, type ProcessStat, readProcessStat } from './process-stat.ts'
 
 export interface ProcessIdentity {
   readonly pid: number
@@ -38,7 +39,7 @@ export function parseIdentity(text: string): ProcessIdentity | undefined {
 export async function isAlive({ pid, startedAt, boot }: ProcessIdentity): Promise<boolean> {
   if (boot !== (await bootDigest())) return false
   const life = await lifeOf(pid)
-  if (life !== undefined) return life.startedAt === startedAt && !life.zombie
+  if (life !== undefined) return life.startedAt === startedAt && !hasEnded(life)
   // No such process; or no /proc, where the pid alone must do.
   return startedAt === '0' && answersSignals(pid)
 }
@@ -47,16 +48,13 @@ async function bootDigest(): Promise<string> {
   return (await hostBootId()).replaceAll('-', '').slice(0, bootDigits)
 }
 
-/** Fields 3 and 22 of proc_pid_stat(5), counted from behind the process's name, which may hold anything. */
-async function lifeOf(pid: number): Promise<{ startedAt: string; zombie: boolean } | undefined> {
+async function lifeOf(pid: number): Promise<ProcessStat | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ESRCH') return ''
     // Not known is not dead.
     throw error
   })
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  const [state, startedAt] = [fields[0], fields[19]]
-  return state === undefined || startedAt === undefined ? undefined : { startedAt, zombie: state === 'Z' || state === 'X' }
+  return readProcessStat(stat)
 }
 
 function answersSignals(pid: number): boolean {

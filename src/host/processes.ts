@@ -1,6 +1,7 @@
 /** The processes of this user on this host, as Linux tells of them in /proc. */
 
 import { readdir, readFile } from 'node:fs/promises'
+import { hasEnded, readProcessStat } from './process-stat.ts'
 
 export interface HostProcess {
   readonly pid: number
@@ -40,18 +41,17 @@ export async function commandLineOf(pid: number): Promise<string[]> {
 
 async function describe(pid: number, argv: readonly string[], bootedAt: number): Promise<HostProcess | undefined> {
   const [stat, status, rollup] = await Promise.all([read(pid, 'stat'), read(pid, 'status'), read(pid, 'smaps_rollup')])
-  // Fields 3, 4, 14, 15 and 22 of proc_pid_stat(5), counted from behind the process's name, which may hold anything.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  const [state, parentPid, user, system, started] = [fields[0], fields[1], fields[11], fields[12], fields[19]]
+  const facts = readProcessStat(stat)
   const uid = /^Uid:\s+\d+\s+(\d+)/m.exec(status)?.[1]
-  if (started === undefined || state === 'Z' || state === 'X' || Number(uid) !== process.geteuid?.()) return undefined
+  if (facts === undefined || hasEnded(facts) || Number(uid) !== process.geteuid?.()) return undefined
+  const { state, parentPid, cpuTicks, startedAt } = facts
   return {
     pid,
     argv,
-    parentPid: Number(parentPid),
+    parentPid,
     stopped: state === 'T' || state === 't',
-    startedAt: new Date(bootedAt + Number(started) * tickMs),
-    cpuMs: (Number(user) + Number(system)) * tickMs,
+    startedAt: new Date(bootedAt + Number(startedAt) * tickMs),
+    cpuMs: cpuTicks * tickMs,
     residentBytes: kibibytes(status, 'VmRSS') ?? 0,
     proportionalBytes: kibibytes(rollup, 'Pss'),
   }
