@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { FrameFlag, FrameType, MuxSession, windowBytes } from '../../src/mux/index.ts'
 import { socketPair } from './pipes.ts'
-import { RawPeer } from './raw-peer.ts'
+import { frameBytes, RawPeer } from './raw-peer.ts'
 
 const { syn, ack, fin, rst } = FrameFlag
 
@@ -88,6 +88,20 @@ it('more than is left of the credit is refused from the header', async () => {
   await peer.saw((frame) => frame.streamId === 1)
   peer.data(1, Buffer.alloc(10))
   peer.frame(FrameType.data, 0, 1, windowBytes - 9)
+  expect(await session.ended).toMatchObject({ code: 'PROTOCOL' })
+})
+
+it('a stream that had ended in order before the broken rule of the same piece has ended in order', async () => {
+  const { session, peer } = await hostile()
+  const stream = session.open()
+  stream.end()
+  await peer.saw((frame) => frame.streamId === 1 && (frame.flags & fin) !== 0)
+  peer.pipe.write(
+    Buffer.concat([frameBytes(FrameType.data, fin, 1, 4, Buffer.from('last')), frameBytes(FrameType.data, 0, 77, 0)]),
+  )
+  const received: Buffer[] = []
+  for await (const chunk of stream) received.push(chunk)
+  expect(Buffer.concat(received).toString()).toBe('last')
   expect(await session.ended).toMatchObject({ code: 'PROTOCOL' })
 })
 
