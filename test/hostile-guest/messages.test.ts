@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest'
 import { type AgentConnection, encodeMessage, type GuestMessage, messageBytesMax } from '../../src/agent/index.ts'
 import { QmpClient } from '../../src/hypervisor/qemu/qmp.ts'
 import { talkTo } from '../agent/talking.ts'
-import { everyCall, rawGuest, startedProcess } from '../support/hostile-guest.ts'
+import { everyCall } from '../support/calls.ts'
+import { rawGuest, startedProcess } from '../support/hostile-guest.ts'
 import { collectGarbage, growth, mib } from '../support/memory.ts'
 
 function lengthOf(bytes: number): Buffer {

@@ -6,7 +6,8 @@ import { FrameFlag, FrameType, MuxSession, openStreamsMax, windowBytes } from '.
 import { createFakePool } from '../../src/testing/index.ts'
 import { socketPair } from '../mux/pipes.ts'
 import { frameBytes, RawPeer } from '../mux/raw-peer.ts'
-import { everyCall, rawGuest, startedProcess } from '../support/hostile-guest.ts'
+import { everyCall } from '../support/calls.ts'
+import { rawGuest, startedProcess } from '../support/hostile-guest.ts'
 import { collectGarbage, growth, mib } from '../support/memory.ts'
 
 const { syn, ack, fin, rst } = FrameFlag
