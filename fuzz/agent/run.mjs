@@ -58,7 +58,7 @@ export async function fuzzAgent(seconds) {
   const before = new Set(readdirSync(found))
   await run(process.execPath, ['--import', './test/support/typescript-loader.mjs', 'fuzz/agent/seeds.ts', seeds])
   const triple = `${architecture}-unknown-linux-gnu`
-  const flags = [...coverage, `-Clink-arg=${runtime}`, '-Clink-arg=-lstdc++'].join(' ')
+  const flags = [...coverage, `-Clink-arg=${runtime}`, '-Clink-arg=-lstdc++', '-Clink-arg=-lm', '-Clink-arg=-lc'].join(' ')
   const built = await run(cargo, ['build', '--release', '--offline', '--locked', '--quiet', '--target', triple], {
     cwd: join(repository, 'fuzz/agent'),
     env: { ...process.env, CARGO_TARGET_DIR: build, RUSTFLAGS: flags },
