@@ -1,7 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { WarmcellError } from '../../src/errors.ts'
-import { FrameDecoder, type FrameHeader, FrameType, MuxSession } from '../../src/mux/index.ts'
+import {
+  FrameDecoder,
+  type FrameHeader,
+  FrameType,
+  MuxSession,
+  type MuxStream,
+  openStreamsMax,
+  windowBytes,
+} from '../../src/mux/index.ts'
 import { memoryPair } from './pipes.ts'
 import { frameBytes } from './raw-peer.ts'
 
@@ -113,6 +121,40 @@ describe('a session', () => {
         },
       ),
       { numRuns: 60 },
+    )
+  })
+
+  it('holds against any change of its frames: it goes on or ends with PROTOCOL, and keeps no more than it granted', async () => {
+    const change = fc.record({ at: fc.nat(), remove: fc.nat(20), insert: fc.uint8Array({ maxLength: 20 }) })
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(anyFrame, { maxLength: 12 }),
+        fc.array(change, { maxLength: 4 }),
+        fc.array(fc.nat(), { maxLength: 8 }),
+        async (frames, changes, places) => {
+          const [near, far] = memoryPair()
+          far.resume()
+          const opened: MuxStream[] = []
+          const session = new MuxSession(near, { role: 'client', onStream: (stream) => void opened.push(stream) })
+          const own = Array.from({ length: 4 }, () => session.open())
+          // Streams that are there: what is said of others ends the session at once.
+          const known = frames.map((f) => frameBytes(f.type, f.flags, f.type < 2 ? (f.streamId % 10) + 1 : 0, f.length, f.body))
+          let bytes = Buffer.concat(known)
+          for (const { at, remove, insert } of changes) {
+            const from = at % (bytes.length + 1)
+            bytes = Buffer.concat([bytes.subarray(0, from), insert, bytes.subarray(from + remove)])
+          }
+          for (const chunk of cut(bytes, places)) near.emit('data', chunk)
+          for (const stream of [...own, ...opened]) expect(stream.readableLength).toBeLessThanOrEqual(windowBytes)
+          expect(session.streamCount).toBeLessThanOrEqual(4 + openStreamsMax.server)
+          session.destroy()
+          const error = await session.ended
+          // A guest may also say that it goes away.
+          if (error !== undefined) expect(['PROTOCOL', 'GUEST_UNREACHABLE']).toContain(error.code)
+          for (const stream of own) expect(stream.destroyed).toBe(true)
+        },
+      ),
+      { numRuns: 300 },
     )
   })
 })
