@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { createFakePool, type FakeProgram } from '../../src/testing/index.ts'
-import { collectGarbage, growth, heldBytes, mib } from '../support/memory.ts'
+import { collectGarbage, growth, heldBytes, heldInAllBytes, mib } from '../support/memory.ts'
 import { quickest, turnsOf } from '../support/meter.ts'
 
 const pieceBytes = 65_536
@@ -117,18 +117,21 @@ test('50 flooding sandboxes, each with a stream that nobody reads and one that i
   const { program, taken } = yes()
   await using pool = createFakePool({ programs: { yes: program } })
   const sandboxes = await Promise.all(Array.from({ length: 50 }, () => pool.createSandbox()))
-  collectGarbage()
-  const grown = await growth(async () => {
-    const unread = await Promise.all(sandboxes.map((sandbox) => sandbox.spawn(['yes'])))
-    const stop = new AbortController()
-    const read = sandboxes.map((sandbox) => sandbox.exec(['yes'], { retain: 'none', signal: stop.signal }))
-    for (const call of read) call.catch(() => {})
-    while (taken() < 512 * mib) await turns(1)
-    stop.abort('enough')
-    for (const call of read) await expect(call).rejects.toBe('enough')
-    for (const process of unread) await process[Symbol.asyncDispose]()
-  })
-  expect(grown).toBeLessThanOrEqual(64 * mib)
+  const before = heldInAllBytes()
+  const held: number[] = []
+  const unread = await Promise.all(sandboxes.map((sandbox) => sandbox.spawn(['yes'])))
+  const stop = new AbortController()
+  const read = sandboxes.map((sandbox) => sandbox.exec(['yes'], { retain: 'none', signal: stop.signal }))
+  for (const call of read) call.catch(() => {})
+  while (taken() < 512 * mib) {
+    await turns(1)
+    if (taken() > held.length * 64 * mib) held.push(heldInAllBytes())
+  }
+  stop.abort('enough')
+  for (const call of read) await expect(call).rejects.toBe('enough')
+  for (const process of unread) await process[Symbol.asyncDispose]()
+  expect(held.length).toBeGreaterThanOrEqual(8)
+  for (const bytes of held) expect(bytes - before).toBeLessThanOrEqual(64 * mib)
 }, 60_000)
 
 test('256 MiB of stdin into a program that never reads: the host takes at most 1 MiB of it', async () => {

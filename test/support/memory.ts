@@ -20,6 +20,13 @@ export function heapBytes(): number {
   return process.memoryUsage().heapUsed
 }
 
+/** Bytes of all that somebody holds, objects and buffers. Unlike `growth` it says nothing of what waits to be collected, which is more the busier the machine is. */
+export function heldInAllBytes(): number {
+  collectGarbage()
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
+}
+
 /** Bytes of buffers that somebody holds. */
 export function heldBytes(): number {
   collectGarbage()
