@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { hostBootId } from './boot-id.ts'
+import { hasEnded, type ProcessStat, readProcessStat } from './process-stat.ts'
 
 export interface ProcessIdentity {
   readonly pid: number
@@ -21,7 +22,7 @@ export async function ownIdentity(): Promise<ProcessIdentity> {
 /** Who has this pid now; undefined when nobody has, or when the one who had it has ended and was not yet reaped. */
 export async function identityOf(pid: number): Promise<ProcessIdentity | undefined> {
   const life = await lifeOf(pid)
-  if (life !== undefined) return life.zombie ? undefined : { pid, startedAt: life.startedAt, boot: await bootDigest() }
+  if (life !== undefined) return hasEnded(life) ? undefined : { pid, startedAt: life.startedAt, boot: await bootDigest() }
   if (process.platform === 'linux' || !answersSignals(pid)) return undefined
   return { pid, startedAt: '0', boot: await bootDigest() }
 }
@@ -46,7 +47,7 @@ export async function isAlive(identity: ProcessIdentity): Promise<boolean> {
   const { pid, startedAt } = identity
   if (!(await isOfThisBoot(identity))) return false
   const life = await lifeOf(pid)
-  if (life !== undefined) return life.startedAt === startedAt && !life.zombie
+  if (life !== undefined) return life.startedAt === startedAt && !hasEnded(life)
   // No such process; or no /proc, where the pid alone must do.
   return startedAt === '0' && answersSignals(pid)
 }
@@ -60,16 +61,13 @@ async function bootDigest(): Promise<string> {
   return (await hostBootId()).replaceAll('-', '').slice(0, bootDigits)
 }
 
-/** Fields 3 and 22 of proc_pid_stat(5), counted from behind the process's name, which may hold anything. */
-async function lifeOf(pid: number): Promise<{ startedAt: string; zombie: boolean } | undefined> {
+async function lifeOf(pid: number): Promise<ProcessStat | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ESRCH') return ''
     // Not known is not dead.
     throw error
   })
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  const [state, startedAt] = [fields[0], fields[19]]
-  return state === undefined || startedAt === undefined ? undefined : { startedAt, zombie: state === 'Z' || state === 'X' }
+  return readProcessStat(stat)
 }
 
 function answersSignals(pid: number): boolean {

@@ -1,6 +1,7 @@
 /** The processes of this host, as Linux tells of them in /proc. */
 
 import { readdir, readFile } from 'node:fs/promises'
+import { hasEnded, type ProcessStat, readProcessStat } from './process-stat.ts'
 
 /** What it takes to know whose a process is. */
 export interface ProcessKin {
@@ -50,40 +51,32 @@ export async function commandLineOf(pid: number): Promise<string[]> {
 /** Undefined for one that has ended. */
 export async function kinOf(pid: number): Promise<ProcessKin | undefined> {
   const [argv, stat, status] = await Promise.all([commandLineOf(pid), read(pid, 'stat'), read(pid, 'status')])
-  return kinIn(pid, argv, fieldsOf(stat), status)
+  return kinIn(pid, argv, readProcessStat(stat), status)
 }
 
 async function describe(pid: number, bootedAt: number): Promise<HostProcess | undefined> {
-  const [argv, stat, status, rollup] = await Promise.all([
-    commandLineOf(pid),
-    ...['stat', 'status', 'smaps_rollup'].map((file) => read(pid, file)),
-  ] as [Promise<string[]>, Promise<string>, Promise<string>, Promise<string>])
-  const fields = fieldsOf(stat)
-  const kin = kinIn(pid, argv, fields, status)
-  if (kin === undefined) return undefined
-  // Fields 3, 14, 15 and 22 of proc_pid_stat(5).
-  const [state, user, system, started] = [fields[0], fields[11], fields[12], fields[19]]
+  const reading = Promise.all([read(pid, 'stat'), read(pid, 'status'), read(pid, 'smaps_rollup')])
+  const [argv, [stat, status, rollup]] = await Promise.all([commandLineOf(pid), reading])
+  const facts = readProcessStat(stat)
+  const kin = kinIn(pid, argv, facts, status)
+  if (facts === undefined || kin === undefined) return undefined
+  const { state, cpuTicks, startedAt } = facts
   return {
     ...kin,
     stopped: state === 'T' || state === 't',
-    startedAt: new Date(bootedAt + Number(started) * tickMs),
-    cpuMs: (Number(user) + Number(system)) * tickMs,
+    startedAt: new Date(bootedAt + Number(startedAt) * tickMs),
+    cpuMs: cpuTicks * tickMs,
     residentBytes: kibibytes(status, 'VmRSS') ?? 0,
     proportionalBytes: kibibytes(rollup, 'Pss'),
   }
 }
 
-/** Fields 3, 4 and 6 of proc_pid_stat(5), and the second number of Uid in proc_pid_status(5). */
-function kinIn(pid: number, argv: readonly string[], fields: readonly string[], status: string): ProcessKin | undefined {
-  const [state, parentPid, session] = [fields[0], fields[1], fields[3]]
+/** The user is the second number of Uid in proc_pid_status(5). */
+function kinIn(pid: number, argv: readonly string[], facts: ProcessStat | undefined, status: string): ProcessKin | undefined {
   const euid = /^Uid:\s+\d+\s+(\d+)/m.exec(status)?.[1]
-  if (session === undefined || euid === undefined || state === 'Z' || state === 'X') return undefined
-  return { pid, argv, parentPid: Number(parentPid), session: Number(session), euid: Number(euid) }
-}
-
-/** From the third on, counted from behind the process's name, which may hold anything. */
-function fieldsOf(stat: string): string[] {
-  return stat === '' ? [] : stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  if (facts === undefined || hasEnded(facts) || euid === undefined) return undefined
+  const { parentPid, session } = facts
+  return { pid, argv, parentPid, session, euid: Number(euid) }
 }
 
 function kibibytes(text: string, name: string): number | undefined {

@@ -152,16 +152,21 @@ export class MuxSession {
 
   readonly #onData = (chunk: Buffer): void => {
     const unfinished = this.#decoder.inFrame ? this.#decoder.framesEnded : -1
+    let broken: WarmcellError | undefined
     try {
       this.#decoder.push(chunk)
     } catch (error) {
       if (!WarmcellError.is(error)) throw error
-      this.#finish(error)
-      return
+      broken = error
     }
-    // Once per chunk, not once per frame: small frames reach the reader joined.
+    // Once per chunk, not once per frame: small frames reach the reader joined. Also before a broken rule: a stream that had ended in order is not among those
+    // that end with the session, and its reader would wait for ever.
     for (const stream of this.#touched) stream.deliver()
     this.#touched.length = 0
+    if (broken !== undefined) {
+      this.#finish(broken)
+      return
+    }
     if (this.#decoder.inFrame && this.#decoder.framesEnded !== unfinished) this.#watch.begin()
   }
 

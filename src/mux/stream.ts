@@ -239,7 +239,8 @@ export class MuxStream extends Duplex {
   }
 
   #grant(): void {
-    if (this.#finReceived || this.destroyed) return
+    // Most pieces leave it here: the rest asks the streams of Node, which takes longer than a small piece itself.
+    if (grantFor(this.#pushedSinceGrant) === 0 || this.#finReceived || this.destroyed) return
     const bytes = grantFor(this.#pushedSinceGrant - this.readableLength)
     if (bytes === 0) return
     this.#pushedSinceGrant -= bytes

@@ -1,7 +1,7 @@
 /** Where a fake pool's machines come from: templates that are really saved, and clones that are really loaded, over fake guests. */
 
 import { createHash } from 'node:crypto'
-import { rmSync, truncateSync } from 'node:fs'
+import { existsSync, rmSync, truncateSync } from 'node:fs'
 import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -24,8 +24,9 @@ export class FakeSource implements MachineSource {
   readonly #bootDeadlineMs: number | undefined
   readonly #snapshots = new Map<string, Promise<Snapshot>>()
   #directory: Promise<string> | undefined
-  /** The paths of what was saved, without their endings. */
+  /** The paths of what was saved, without their endings. What is still being built is not among them. */
   readonly #saved: string[] = []
+  #built = 0
 
   /** Templates are built by a hypervisor of their own: its guests are nobody's. */
   constructor(builder: FakeHypervisor, hypervisor: FakeHypervisor, bootDeadlineMs: number | undefined) {
@@ -70,8 +71,8 @@ export class FakeSource implements MachineSource {
 
   damage(how: 'truncated' | 'removed'): void {
     for (const hostPath of this.#saved) {
-      if (how === 'truncated') truncateSync(`${hostPath}.state`)
-      else for (const ending of ['memory', 'state']) rmSync(`${hostPath}.${ending}`, { force: true })
+      if (how === 'truncated' && existsSync(`${hostPath}.state`)) truncateSync(`${hostPath}.state`)
+      if (how === 'removed') for (const ending of ['memory', 'state']) rmSync(`${hostPath}.${ending}`, { force: true })
     }
   }
 
@@ -86,17 +87,19 @@ export class FakeSource implements MachineSource {
   async #build(template: Template, digest: string, { signal, onEvent }: BuildOptions): Promise<Snapshot> {
     signal?.throwIfAborted()
     this.#directory ??= makeDirectory()
-    const hostPath = join(await this.#directory, String(this.#saved.length + 1))
-    this.#saved.push(hostPath)
+    const number = ++this.#built
+    const hostPath = join(await this.#directory, String(number))
     const files = { hostMemoryPath: `${hostPath}.memory`, hostStatePath: `${hostPath}.state` }
-    const spec = { ...specOf(template, `wc-template-${this.#saved.length}`), savesTo: files }
+    const spec = { ...specOf(template, `wc-template-${number}`), savesTo: files }
     const calling = signal && { signal }
     onEvent?.({ type: 'step', step: 'boot', detail: `booting '${template.name}'` })
     const machine = await bootMachine(this.#builder, spec, { ...calling, ...this.#deadline(), template: true })
     onEvent?.({ type: 'step', step: 'snapshot', detail: `saving '${template.name}'` })
     await machine.save(calling)
     const snapshot = { ...spec, ...files, digest, sizeBytes: 0, createdAt: new Date() }
-    return { ...snapshot, sizeBytes: await bytesOf(snapshot) }
+    const sizeBytes = await bytesOf(snapshot)
+    this.#saved.push(hostPath)
+    return { ...snapshot, sizeBytes }
   }
 
   #deadline(): { deadlineMs?: number } {

@@ -5,34 +5,17 @@ import type { Duplex } from 'node:stream'
 import { encodeMessage, type GuestMessage, type HostMessage, MessageReader } from '../agent/index.ts'
 import { type FakeChange, type FakeEntry, type GuestFileSystem, Refusal } from './guest-files.ts'
 import { homeOf } from './guest-process.ts'
+import { fileRequests } from './step.ts'
 
 /** What is asked about files. */
-export type FileRequest = Extract<
-  HostMessage,
-  {
-    type: 'WriteFile' | 'ReadFile' | 'Stat' | 'List' | 'MakeDirectory' | 'Rename' | 'Remove' | 'Watch' | 'ReadTree' | 'WriteTree'
-  }
->
-
-const fileRequests: ReadonlySet<HostMessage['type']> = new Set<FileRequest['type']>([
-  'WriteFile',
-  'ReadFile',
-  'Stat',
-  'List',
-  'MakeDirectory',
-  'Rename',
-  'Remove',
-  'Watch',
-  'ReadTree',
-  'WriteTree',
-])
+export type FileRequest = Extract<HostMessage, { type: (typeof fileRequests)[number] }>
 
 const kindNumbers = { file: 1, directory: 2, symlink: 3 } as const
 const changeNumbers = { create: 1, write: 2, remove: 3, rename: 4 } as const
 const overflow = 5
 
 export function isFileRequest(message: HostMessage): message is FileRequest {
-  return fileRequests.has(message.type)
+  return (fileRequests as readonly string[]).includes(message.type)
 }
 
 /** Answers one request on its stream. @throws when the host resets the stream. */

@@ -1,34 +1,7 @@
 /** The moments at which a test may let a fake guest crash or hang. */
 
-/** What a host asks of a guest: to load its snapshot, or what the message of that name does (protocol/protocol.md). */
-export type FakeStep =
-  | 'load'
-  | 'Hello'
-  | 'Start'
-  | 'Attach'
-  | 'SetClock'
-  | 'Quiesce'
-  | 'WriteFile'
-  | 'ReadFile'
-  | 'Stat'
-  | 'List'
-  | 'MakeDirectory'
-  | 'Rename'
-  | 'Remove'
-  | 'Watch'
-  | 'ReadTree'
-  | 'WriteTree'
-  | 'Connect'
-  | 'AwaitPort'
-  | 'Measure'
-  | 'Limit'
-
-const steps: ReadonlySet<string> = new Set<FakeStep>([
-  'Hello',
-  'Start',
-  'Attach',
-  'SetClock',
-  'Quiesce',
+/** What a host asks about files. */
+export const fileRequests = [
   'WriteFile',
   'ReadFile',
   'Stat',
@@ -39,11 +12,14 @@ const steps: ReadonlySet<string> = new Set<FakeStep>([
   'Watch',
   'ReadTree',
   'WriteTree',
-  'Connect',
-  'AwaitPort',
-  'Measure',
-  'Limit',
-])
+] as const
+
+const otherRequests = ['Hello', 'Start', 'Attach', 'SetClock', 'Quiesce', 'Connect', 'AwaitPort', 'Measure', 'Limit'] as const
+
+/** What a host asks of a guest: to load its snapshot, or what the message of that name does (protocol/protocol.md). */
+export type FakeStep = 'load' | (typeof fileRequests)[number] | (typeof otherRequests)[number]
+
+const steps: ReadonlySet<string> = new Set<string>([...fileRequests, ...otherRequests])
 
 export function isStep(type: string): type is FakeStep {
   return steps.has(type)

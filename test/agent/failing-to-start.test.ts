@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { argumentBytesMax, encodeMessage } from '../../src/agent/index.ts'
+import { spec } from '../support/calls.ts'
 import type { SmallProcess } from './small-guest.ts'
-import { spec, talkTo } from './talking.ts'
+import { talkTo } from './talking.ts'
 
 describe('a process that was not started', () => {
   it.each([

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest'
 import { AgentConnection, encodeMessage, type GuestMessage, type HostMessage } from '../../src/agent/index.ts'
 import { memoryPair } from '../mux/pipes.ts'
-import { identity, talkTo } from './talking.ts'
+import { identity } from '../support/calls.ts'
+import { talkTo } from './talking.ts'
 
 const welcome: GuestMessage = { type: 'Welcome', generation: 3, agentVersion: '0.1.0', kernelRelease: '6.12', bootId: 'b' }
 const answering = (answer: GuestMessage): Parameters<typeof talkTo>[0] => ({

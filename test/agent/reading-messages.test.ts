@@ -1,19 +1,6 @@
 import { Duplex, PassThrough } from 'node:stream'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { encodeMessage, type Message, MessageReader, messageBytesMax, readMessage } from '../../src/agent/index.ts'
-import { WarmcellError } from '../../src/errors.ts'
-
-const anyGuestMessage: fc.Arbitrary<Message> = fc.oneof(
-  fc.record({ type: fc.constant('Started' as const), pid: fc.maxSafeNat() }),
-  fc.record({ type: fc.constant('Exited' as const), exitCode: fc.nat(255), signal: fc.nat(64), oomKilled: fc.nat(1) }),
-  fc.record({
-    type: fc.constant('Failed' as const),
-    errno: fc.constantFrom('ENOENT', 'EIO'),
-    step: fc.constantFrom('exec', 'cwd'),
-    message: fc.string({ unit: 'grapheme', maxLength: 200 }).filter((text) => !text.includes('\0')),
-  }),
-)
 
 function readInChunks(bytes: Buffer, places: readonly number[]): Message[] {
   const cuts = [0, ...places.map((place) => place % (bytes.length + 1)).sort((a, b) => a - b), bytes.length]
@@ -27,39 +14,6 @@ function readInChunks(bytes: Buffer, places: readonly number[]): Message[] {
 }
 
 describe('the reader', () => {
-  it('gives the same messages for any chunking', () => {
-    fc.assert(
-      fc.property(fc.array(anyGuestMessage, { maxLength: 8 }), fc.array(fc.nat(), { maxLength: 20 }), (messages, places) => {
-        expect(readInChunks(Buffer.concat(messages.map(encodeMessage)), places)).toEqual(messages)
-      }),
-    )
-  })
-
-  it('throws nothing but PROTOCOL, whatever the bytes', () => {
-    const almost = fc
-      .tuple(anyGuestMessage, fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 4 }))
-      .map(([message, changes]) => {
-        const bytes = encodeMessage(message)
-        for (const [at, value] of changes) bytes[at % bytes.length] = value
-        return bytes
-      })
-    fc.assert(
-      fc.property(
-        fc.array(fc.oneof(almost, fc.uint8Array({ maxLength: 40 })), { maxLength: 5 }),
-        fc.array(fc.nat(), { maxLength: 5 }),
-        (parts, places) => {
-          try {
-            readInChunks(Buffer.concat(parts), places)
-          } catch (error) {
-            expect(error).toBeInstanceOf(WarmcellError)
-            expect(error).toMatchObject({ code: 'PROTOCOL' })
-          }
-        },
-      ),
-      { numRuns: 1000 },
-    )
-  })
-
   it('refuses a size before it keeps a byte of the message', () => {
     const reader = new MessageReader('host')
     const length = Buffer.alloc(4)

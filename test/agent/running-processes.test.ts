@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { type GuestMessage, type GuestProcess, processesAtOnceMax } from '../../src/agent/index.ts'
+import { spec } from '../support/calls.ts'
 import type { SmallProcess } from './small-guest.ts'
-import { spec, talkTo } from './talking.ts'
+import { talkTo } from './talking.ts'
 
 async function textOf(stream: NodeJS.ReadableStream): Promise<string> {
   let text = ''

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
+import { spec } from '../support/calls.ts'
 import type { SmallProcess } from './small-guest.ts'
-import { spec, talkTo } from './talking.ts'
+import { talkTo } from './talking.ts'
 
 const terminal = { columns: 80, rows: 24 }
 

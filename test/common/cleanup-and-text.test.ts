@@ -34,6 +34,9 @@ test('the words of a guest are one line, without control characters, and short',
   expect(foreignText('a\r\nb\u001b[31mc\u0000\u2028d ')).toBe('a b [31mc d')
   expect(foreignText('x'.repeat(600))).toBe(`${'x'.repeat(512)}…`)
   expect(foreignText('abc', 2)).toBe('ab…')
+  // Whole characters, and in the order in which they are read.
+  expect(foreignText('ab\u{1f30d}c', 3)).toBe('ab…')
+  expect(foreignText('safe\u202egnp.\u2066exe')).toBe('safe gnp. exe')
 })
 
 test('the lines of a console keep their breaks and tabs, and lose colours and bells', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { FrameFlag, FrameType, MuxSession, windowBytes } from '../../src/mux/index.ts'
 import { socketPair } from './pipes.ts'
-import { RawPeer } from './raw-peer.ts'
+import { frameBytes, RawPeer } from './raw-peer.ts'
 
 const { syn, ack, fin, rst } = FrameFlag
 
@@ -82,32 +82,6 @@ describe('a broken rule ends the session with PROTOCOL and go away 1', () => {
   }
 })
 
-it('64 MiB of garbage: refused at its first bytes, in at most 1 s and 8 MiB', async () => {
-  const { session, peer } = await hostile()
-  const garbage = Buffer.alloc(1_048_576)
-  for (let at = 0; at < garbage.length; at++) garbage[at] = (at * 7 + 13) % 251
-  const memoryBefore = process.memoryUsage().rss
-  const startedAt = performance.now()
-  let left = 64
-  const pump = (): void => {
-    while (left-- > 0) if (!peer.pipe.write(garbage)) return
-  }
-  peer.pipe.on('drain', pump)
-  pump()
-  expect(await session.ended).toMatchObject({ code: 'PROTOCOL' })
-  expect(performance.now() - startedAt).toBeLessThan(1000)
-  await peer.sawClose()
-  expect(process.memoryUsage().rss - memoryBefore).toBeLessThan(8 * 1_048_576)
-})
-
-it('a length of 2^32 - 1 is refused from the header, before a byte of it is awaited', async () => {
-  const { session, peer } = await hostile()
-  session.open()
-  await peer.saw((frame) => frame.streamId === 1)
-  peer.frame(FrameType.data, 0, 1, 0xffff_ffff)
-  expect(await session.ended).toMatchObject({ code: 'PROTOCOL' })
-})
-
 it('more than is left of the credit is refused from the header', async () => {
   const { session, peer } = await hostile()
   session.open()
@@ -117,34 +91,18 @@ it('more than is left of the credit is refused from the header', async () => {
   expect(await session.ended).toMatchObject({ code: 'PROTOCOL' })
 })
 
-it('a frame fed byte by byte ends the session after 5 s, and not before', async () => {
-  const { session, peer } = await hostile()
-  session.open()
-  await peer.saw((frame) => frame.streamId === 1)
-  const startedAt = performance.now()
-  peer.frame(FrameType.data, 0, 1, 1000)
-  const dripping = setInterval(() => peer.pipe.write('x'), 100)
-  const error = await session.ended
-  clearInterval(dripping)
-  expect(error).toMatchObject({ code: 'PROTOCOL', message: expect.stringContaining('5000 ms') })
-  expect(performance.now() - startedAt).toBeGreaterThan(4900)
-  expect(performance.now() - startedAt).toBeLessThan(7000)
-})
-
-it('half a frame, then the end: every stream and every ping ends at once', async () => {
+it('a stream that had ended in order before the broken rule of the same piece has ended in order', async () => {
   const { session, peer } = await hostile()
   const stream = session.open()
-  const ping = session.ping()
-  ping.catch(() => {})
-  await peer.saw((frame) => frame.streamId === 1)
-  const startedAt = performance.now()
-  peer.frame(FrameType.data, 0, 1, 1000)
-  peer.pipe.end()
-  const error = await session.ended
-  expect(error).toMatchObject({ code: 'GUEST_UNREACHABLE', retryable: true })
-  expect(stream.errored).toBe(error)
-  await expect(ping).rejects.toBe(error)
-  expect(performance.now() - startedAt).toBeLessThan(100)
+  stream.end()
+  await peer.saw((frame) => frame.streamId === 1 && (frame.flags & fin) !== 0)
+  peer.pipe.write(
+    Buffer.concat([frameBytes(FrameType.data, fin, 1, 4, Buffer.from('last')), frameBytes(FrameType.data, 0, 77, 0)]),
+  )
+  const received: Buffer[] = []
+  for await (const chunk of stream) received.push(chunk)
+  expect(Buffer.concat(received).toString()).toBe('last')
+  expect(await session.ended).toMatchObject({ code: 'PROTOCOL' })
 })
 
 it.each([0, 1, 2])('go away %i is GUEST_UNREACHABLE', async (code) => {

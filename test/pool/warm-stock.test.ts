@@ -1,7 +1,7 @@
 /** Stock is kept, taken, refilled, resized; what is given out has never served. */
 
 import { expect, test } from 'vitest'
-import { createFakePool, type FakeGuest, type FakePool } from '../../src/testing/index.ts'
+import { createFakePool, type FakePool } from '../../src/testing/index.ts'
 import { patiently } from './patiently.ts'
 
 const warm = (pool: FakePool, name = 'base'): number | undefined => pool.stats().byTemplate[name]?.warm
@@ -45,20 +45,6 @@ test('without a target nothing is kept', async () => {
   await new Promise((resolve) => setTimeout(resolve, 50))
   expect(pool.guests).toEqual([])
   expect(pool.stats()).toMatchObject({ warm: 0, parked: 0, booting: 0 })
-})
-
-test('a microVM is given out once: what served is destroyed, also to the same tenant', async () => {
-  await using pool = createFakePool({ templates: { base: { warm: 2 } } })
-  const served = new Set<FakeGuest>()
-  for (let turn = 0; turn < 20; turn++) {
-    const sandbox = await pool.createSandbox({ tenant: 'same' })
-    const guest = pool.guestOf(sandbox)
-    expect(served.has(guest)).toBe(false)
-    served.add(guest)
-    await sandbox.destroy()
-    expect(guest.alive).toBe(false)
-  }
-  expect(new Set([...served].map(({ identity }) => identity?.generationId)).size).toBe(20)
 })
 
 test('what belongs to a tenant comes after the take: stock knows nothing of any', async () => {

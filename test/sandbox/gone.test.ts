@@ -56,31 +56,6 @@ test('a crash ends what runs with SANDBOX_GONE, which carries the end of the con
   expect(sandbox.state).toBe('crashed')
 })
 
-test('a guest that breaks the rules of the wire loses its sandbox, and no other', async () => {
-  await using pool = createFakePool()
-  const [bad, good] = await Promise.all([pool.createSandbox(), pool.createSandbox()])
-  const running = bad.exec('sleep infinity')
-  const beside = good.exec('sleep 0.05; echo fine')
-  pool.guestOf(bad).sendRaw(Buffer.from('HTTP/1.1 200 OK\r\n\r\n'))
-  const failure = await running.catch((error) => error)
-  expect(failure).toMatchObject({ code: 'SANDBOX_GONE', reason: 'crash', cause: { code: 'PROTOCOL' } })
-  expect((await beside).stdout).toBe('fine\n')
-  expect(pool.guests.map(({ id }) => id)).toEqual([good.id])
-})
-
-test('destroy ten times with fifty commands under way: one end, fifty answers', async () => {
-  await using pool = createFakePool()
-  const sandbox = await pool.createSandbox()
-  const ends: unknown[] = []
-  sandbox.on('destroyed', (reason) => void ends.push(reason))
-  const running = Array.from({ length: 50 }, () => sandbox.exec('sleep infinity').catch((error) => error))
-  await expect.poll(() => pool.guestOf(sandbox).processesStarted).toBe(50)
-  await Promise.all([...Array.from({ length: 10 }, () => sandbox.destroy()), sandbox[Symbol.asyncDispose]()])
-  for (const answer of await Promise.all(running)) expect(answer).toMatchObject({ code: 'SANDBOX_GONE', reason: 'requested' })
-  expect(ends).toEqual(['requested'])
-  expect(pool.guests).toEqual([])
-})
-
 test('a guest that hangs is unreachable by nobody: destroy ends it', async () => {
   await using pool = createFakePool()
   const sandbox = await pool.createSandbox()

@@ -15,10 +15,10 @@ import {
 } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { FileError, type FileEvent } from '../../src/index.ts'
+import { growth, mib } from '../support/memory.ts'
 import { Scratch } from '../support/scratch.ts'
 import { poolOfThisFile, sandboxOfThisFile } from './vm.ts'
 
-const mib = 1_048_576
 const bigMib = Number(process.env.WARMCELL_TEST_FILE_MIB ?? 256)
 // The writable layer lives in the guest's memory, of which it takes three quarters at most.
 const roomy = { memoryMib: Math.ceil((bigMib * 3 + 256) / 64) * 64, diskMib: bigMib * 2 + 64 }
@@ -274,21 +274,14 @@ describe('upload and download', () => {
     big.end()
     await once(big, 'close')
     await using roomySandbox = await pool().createSandbox({ template: 'roomy' })
-    const before = process.memoryUsage.rss()
-    let most = before
-    const timer = setInterval(() => {
-      most = Math.max(most, process.memoryUsage.rss())
-    }, 20)
-    try {
+    const grown = await growth(async () => {
       await roomySandbox.files.upload(scratch.join('big'), '/srv/big')
       expect((await roomySandbox.files.stat('/srv/big')).size).toBe(bigMib * mib)
       await roomySandbox.files.download('/srv/big', scratch.join('back'))
-    } finally {
-      clearInterval(timer)
-    }
+    })
     const received = createHash('sha256')
     for await (const chunk of createReadStream(scratch.join('back'))) received.update(chunk)
     expect(received.digest('hex')).toBe(sent.digest('hex'))
-    expect(most - before).toBeLessThan(128 * mib)
+    expect(grown).toBeLessThan(128 * mib)
   }, 600_000)
 })

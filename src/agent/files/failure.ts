@@ -29,50 +29,52 @@ export type Deed =
 
 type Reason = readonly [what: string, hint?: string]
 
-/** Why, by errno; `errno deed` where one deed has a reason of its own. */
-const reasons: Readonly<Record<string, Reason>> = {
-  ENOENT: ['there is no such file or directory'],
-  'ENOENT renamed': ['there is no such file or directory, or none to put it into', 'Make the directory it goes to first.'],
-  EISDIR: ['it is a directory', 'List it, or download it as a tree.'],
-  'EISDIR written': ['a directory is there', 'Name a file in it, or remove it first.'],
-  'EISDIR uploaded': ['a directory is where a file is to go', 'Name the file in it, or remove it first.'],
-  'EISDIR renamed': ['a directory is where a file is to go', 'Name the file in it, or remove it first.'],
-  'EISDIR removed': ['it is a directory', 'Pass `recursive: true` to remove it with all that is in it.'],
-  ENOTDIR: ['it, or something on the way to it, is not a directory'],
-  'ENOTDIR uploaded': [
-    'a file or a symbolic link is where a directory is to go',
-    'Remove it first: an upload follows no link below its top.',
-  ],
-  EILSEQ: ['a name in it is no UTF-8', 'Have the guest rename it, or download what is beside it.'],
-  EEXIST: ['something is there already', 'Remove it first.'],
-  ENOTEMPTY: ['the directory is not empty', 'Pass `recursive: true` to remove it with all that is in it.'],
-  'ENOTEMPTY renamed': ['a directory that is not empty is there already', 'Remove it first.'],
-  ENOSPC: [
-    'the writable layer is full',
-    'Remove what is not needed, or raise `diskMib`, which lives in the memory of the guest.',
-  ],
-  EDQUOT: [
-    'the writable layer is full',
-    'Remove what is not needed, or raise `diskMib`, which lives in the memory of the guest.',
-  ],
-  EFBIG: ['it is larger than the guest can hold'],
-  EXDEV: ['it is on another file system than where it is to go', 'Copy it, and remove it then.'],
-  ELOOP: ['its links lead in a circle'],
-  ENAMETOOLONG: ['its name is longer than the 255 bytes of a name or the 4,095 of a path that Linux takes'],
-  EACCES: ['the guest does not let even root do it'],
-  EPERM: ['the guest does not let even root do it'],
-  EROFS: ['it is where nothing can be changed', 'Use a directory such as the home, /srv or /tmp.'],
-  EBUSY: ['the guest is using it'],
-  EINVAL: [
-    'it is nothing that can be asked for',
-    'Only regular files are read and written; what is a directory cannot go into itself.',
-  ],
-  EIO: ['it could not be read to its end, or changed meanwhile'],
-  ENOMEM: ["the guest's memory is used up", 'Give the sandbox more memory, or run less in it at once.'],
-  EMFILE: ['the guest has too many files open'],
-  ENFILE: ['the guest has too many files open'],
-  'ENOSPC watched': ['the guest has no watch left to give', 'Watch less, or without `recursive`.'],
-}
+/** Why, by errno; `errno deed` where one deed has a reason of its own. A map, as an object would also know errnos such as `constructor`. */
+const reasons: ReadonlyMap<string, Reason> = new Map(
+  Object.entries<Reason>({
+    ENOENT: ['there is no such file or directory'],
+    'ENOENT renamed': ['there is no such file or directory, or none to put it into', 'Make the directory it goes to first.'],
+    EISDIR: ['it is a directory', 'List it, or download it as a tree.'],
+    'EISDIR written': ['a directory is there', 'Name a file in it, or remove it first.'],
+    'EISDIR uploaded': ['a directory is where a file is to go', 'Name the file in it, or remove it first.'],
+    'EISDIR renamed': ['a directory is where a file is to go', 'Name the file in it, or remove it first.'],
+    'EISDIR removed': ['it is a directory', 'Pass `recursive: true` to remove it with all that is in it.'],
+    ENOTDIR: ['it, or something on the way to it, is not a directory'],
+    'ENOTDIR uploaded': [
+      'a file or a symbolic link is where a directory is to go',
+      'Remove it first: an upload follows no link below its top.',
+    ],
+    EILSEQ: ['a name in it is no UTF-8', 'Have the guest rename it, or download what is beside it.'],
+    EEXIST: ['something is there already', 'Remove it first.'],
+    ENOTEMPTY: ['the directory is not empty', 'Pass `recursive: true` to remove it with all that is in it.'],
+    'ENOTEMPTY renamed': ['a directory that is not empty is there already', 'Remove it first.'],
+    ENOSPC: [
+      'the writable layer is full',
+      'Remove what is not needed, or raise `diskMib`, which lives in the memory of the guest.',
+    ],
+    EDQUOT: [
+      'the writable layer is full',
+      'Remove what is not needed, or raise `diskMib`, which lives in the memory of the guest.',
+    ],
+    EFBIG: ['it is larger than the guest can hold'],
+    EXDEV: ['it is on another file system than where it is to go', 'Copy it, and remove it then.'],
+    ELOOP: ['its links lead in a circle'],
+    ENAMETOOLONG: ['its name is longer than the 255 bytes of a name or the 4,095 of a path that Linux takes'],
+    EACCES: ['the guest does not let even root do it'],
+    EPERM: ['the guest does not let even root do it'],
+    EROFS: ['it is where nothing can be changed', 'Use a directory such as the home, /srv or /tmp.'],
+    EBUSY: ['the guest is using it'],
+    EINVAL: [
+      'it is nothing that can be asked for',
+      'Only regular files are read and written; what is a directory cannot go into itself.',
+    ],
+    EIO: ['it could not be read to its end, or changed meanwhile'],
+    ENOMEM: ["the guest's memory is used up", 'Give the sandbox more memory, or run less in it at once.'],
+    EMFILE: ['the guest has too many files open'],
+    ENFILE: ['the guest has too many files open'],
+    'ENOSPC watched': ['the guest has no watch left to give', 'Watch less, or without `recursive`.'],
+  }),
+)
 
 const retryable: ReadonlySet<string> = new Set(['EBUSY', 'ENOMEM', 'EMFILE', 'ENFILE'])
 
@@ -84,7 +86,7 @@ export function fileFailure(place: Place, deed: Deed, failed: Failed): FileError
     const hint = "Name one from its /etc/passwd, such as 'root'."
     return refused(place, deed, errno, [`there is no user '${quote(place.user)}' in the guest`, hint], step)
   }
-  const reason = reasons[`${errno} ${deed}`] ?? reasons[errno] ?? [`the guest failed at step '${step}'`]
+  const reason = reasons.get(`${errno} ${deed}`) ?? reasons.get(errno) ?? [`the guest failed at step '${step}'`]
   return refused(place, deed, errno, reason, foreignText(failed.message))
 }
 

@@ -19,7 +19,7 @@ export async function hostileGuest(onRequest: (message: HostMessage, stream: Mux
     connection,
     env: {},
     user: 'root',
-    cwd: '/work',
+    cwd: '/project',
     ask: (work) => work(),
     call: (work) => work(),
     explain: async (error) => error,

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { FileError, type Sandbox } from '../../../src/index.ts'
 import { createFakePool, type FakePool } from '../../../src/testing/index.ts'
 
-async function withSandbox(use: (sandbox: Sandbox, pool: FakePool) => Promise<void>, cwd = '/work'): Promise<void> {
+async function withSandbox(use: (sandbox: Sandbox, pool: FakePool) => Promise<void>, cwd = '/project'): Promise<void> {
   await using pool = createFakePool()
   await using sandbox = await pool.createSandbox({ cwd })
   await use(sandbox, pool)
@@ -33,7 +33,7 @@ test('what is written as text, bytes, a web stream, a Node stream or pieces is r
     ]) {
       await files.write('a/b', data)
       expect(await files.read('a/b')).toBe(text)
-      expect(Buffer.from(await files.read('/work/a/b', { format: 'bytes' })).toString()).toBe(text)
+      expect(Buffer.from(await files.read('/project/a/b', { format: 'bytes' })).toString()).toBe(text)
       const chunks: Uint8Array[] = []
       for await (const chunk of (await files.read('a/b', { format: 'stream' })) as unknown as AsyncIterable<Uint8Array>)
         chunks.push(chunk)
@@ -54,7 +54,7 @@ test('mode, owner and appending', () =>
     await files.write('tool', 'x', { mode: 0o750, user: 'alice' })
     expect(await files.stat('tool')).toMatchObject({
       name: 'tool',
-      path: '/work/tool',
+      path: '/project/tool',
       type: 'file',
       size: 1,
       mode: 0o750,
@@ -76,9 +76,9 @@ test('list, stat, exists, mkdir, rename and remove', () =>
     await files.write('d/a', '1')
     await files.write('d/e/deep', '')
     expect((await files.list('d')).map(({ path, type, size }) => [path, type, size])).toEqual([
-      ['/work/d/a', 'file', 1],
-      ['/work/d/b', 'file', 2],
-      ['/work/d/e', 'directory', 0],
+      ['/project/d/a', 'file', 1],
+      ['/project/d/b', 'file', 2],
+      ['/project/d/e', 'directory', 0],
     ])
     expect((await files.list('d', { depth: 2 })).map(({ name }) => name)).toEqual(['a', 'b', 'e', 'deep'])
     expect((await files.stat('d')).modifiedAt).toBeInstanceOf(Date)

@@ -2,26 +2,11 @@ import { readFileSync, statSync, truncateSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { encodeMessage } from '../../../src/agent/index.ts'
 import type { MuxStream } from '../../../src/mux/index.ts'
+import { growth, mib } from '../../support/memory.ts'
 import { Scratch } from '../../support/scratch.ts'
 import { entry, hostileGuest, saying } from './hostile-guest.ts'
 
-const mib = 1_048_576
 const sizeBytes = 256 * mib
-
-/** How much more memory the process holds at the worst moment of some work. */
-async function growth(work: () => Promise<unknown>): Promise<number> {
-  const before = process.memoryUsage.rss()
-  let most = before
-  const timer = setInterval(() => {
-    most = Math.max(most, process.memoryUsage.rss())
-  }, 20)
-  try {
-    await work()
-  } finally {
-    clearInterval(timer)
-  }
-  return most - before
-}
 
 /** Writes so many bytes at the pace of their reader, then ends. */
 function pour(stream: MuxStream, bytes: number): void {

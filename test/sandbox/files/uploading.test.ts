@@ -35,9 +35,9 @@ test('a tree goes there and back: content, modes, times and links', async () => 
   using scratch = new Scratch()
   const tree = sampleTree(scratch)
   await using pool = createFakePool()
-  await using sandbox = await pool.createSandbox({ user: 'alice', cwd: '/work' })
+  await using sandbox = await pool.createSandbox({ user: 'alice', cwd: '/project' })
   await sandbox.files.upload(tree, 'deep/tree')
-  expect(await sandbox.files.read('/work/deep/tree/main.sh')).toBe('echo hi')
+  expect(await sandbox.files.read('/project/deep/tree/main.sh')).toBe('echo hi')
   expect(await sandbox.files.stat('deep/tree/lib/link')).toMatchObject({ type: 'symlink', symlinkTarget: '../main.sh' })
   expect(await sandbox.files.stat('deep/tree/main.sh')).toMatchObject({
     mode: 0o755,

@@ -6,27 +6,27 @@ import { hostileGuest } from './hostile-guest.ts'
 
 test('changes are told from the first `next` on, whoever makes them', async () => {
   await using pool = createFakePool()
-  await using sandbox = await pool.createSandbox({ cwd: '/work' })
+  await using sandbox = await pool.createSandbox({ cwd: '/project' })
   const { files } = sandbox
   await files.write('before', '')
-  const watch = files.watch('/work')[Symbol.asyncIterator]()
+  const watch = files.watch('/project')[Symbol.asyncIterator]()
   const first = watch.next()
-  await files.list('/work')
+  await files.list('/project')
   await files.write('a', '1')
   await files.write('a', '2')
   await files.write('deep/b', 'not seen')
   await files.rename('a', 'c')
   await files.remove('c')
-  pool.guestOf(sandbox).files.set('/work/program', Buffer.from('x'))
+  pool.guestOf(sandbox).files.set('/project/program', Buffer.from('x'))
   const events: FileEvent[] = [(await first).value]
-  while (events.at(-1)?.path !== '/work/program') events.push((await watch.next()).value)
+  while (events.at(-1)?.path !== '/project/program') events.push((await watch.next()).value)
   expect(events).toEqual([
-    { type: 'create', path: '/work/a' },
-    { type: 'write', path: '/work/a' },
-    { type: 'create', path: '/work/deep' },
-    { type: 'rename', path: '/work/c', from: '/work/a' },
-    { type: 'remove', path: '/work/c' },
-    { type: 'create', path: '/work/program' },
+    { type: 'create', path: '/project/a' },
+    { type: 'write', path: '/project/a' },
+    { type: 'create', path: '/project/deep' },
+    { type: 'rename', path: '/project/c', from: '/project/a' },
+    { type: 'remove', path: '/project/c' },
+    { type: 'create', path: '/project/program' },
   ])
   await watch.return?.()
   expect(await watch.next()).toEqual({ done: true, value: undefined })

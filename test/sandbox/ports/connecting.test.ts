@@ -7,7 +7,7 @@ import { finished } from 'node:stream/promises'
 import { expect, test } from 'vitest'
 import { ConnectError, SandboxGoneError } from '../../../src/index.ts'
 import { read } from '../../support/clients.ts'
-import { listening, poolWith, serving } from './servers.ts'
+import { flooding, listening, poolWith, serving } from './servers.ts'
 
 test('bytes pass both ways, and each direction ends by itself', async () => {
   await using pool = poolWith()
@@ -183,18 +183,8 @@ test('128 connections are open at once, the next one waits for a place', async (
 })
 
 test('a connection that nobody reads holds its own server back, and no other connection', async () => {
-  let taken = 0
-  const flood = serving((connection) => {
-    const more = (): void => {
-      connection.write(Buffer.alloc(16_384), (error) => {
-        if (error) return
-        taken += 16_384
-        more()
-      })
-    }
-    more()
-  })
-  await using pool = poolWith({ flood })
+  const flood = flooding(16_384)
+  await using pool = poolWith({ flood: flood.program })
   await using sandbox = await pool.createSandbox()
   await listening(sandbox, 'flood', 80)
   await listening(sandbox, 'echod', 81)
@@ -206,7 +196,7 @@ test('a connection that nobody reads holds its own server back, and no other con
   for await (const chunk of other) got += (chunk as Buffer).length
   expect(got).toBe(sent.length)
   // Two windows, and what waits on both sides of them.
-  expect(taken).toBeLessThan(2 ** 20)
+  expect(flood.takenBytes()).toBeLessThan(2 ** 20)
   unread.destroy()
 })
 

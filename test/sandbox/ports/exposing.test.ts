@@ -6,7 +6,7 @@ import { finished } from 'node:stream/promises'
 import { expect, test } from 'vitest'
 import type { FakeProgram } from '../../../src/testing/index.ts'
 import { dial, fate, read } from '../../support/clients.ts'
-import { listening, poolWith, serving } from './servers.ts'
+import { flooding, listening, poolWith, serving } from './servers.ts'
 
 /** Node's own HTTP server over the guest's connections. */
 function http(): FakeProgram {
@@ -125,18 +125,8 @@ test('what a server said to its end is delivered, also when it does not hear its
 })
 
 test('a client that does not read holds back its own server, not the host and no other client', async () => {
-  let taken = 0
-  const flood = serving((connection) => {
-    const more = (): void => {
-      connection.write(Buffer.alloc(65_536), (error) => {
-        if (error) return
-        taken += 65_536
-        more()
-      })
-    }
-    more()
-  })
-  await using pool = poolWith({ flood })
+  const flood = flooding(65_536)
+  await using pool = poolWith({ flood: flood.program })
   await using sandbox = await pool.createSandbox()
   await listening(sandbox, 'flood', 80)
   await listening(sandbox, 'echod', 81)
@@ -147,11 +137,11 @@ test('a client that does not read holds back its own server, not the host and no
   const bytes = 2 ** 22
   brisk.end(Buffer.alloc(bytes))
   expect((await read(brisk)).length).toBe(bytes)
-  const before = taken
+  const before = flood.takenBytes()
   await new Promise((resolve) => setTimeout(resolve, 50))
-  expect(taken).toBe(before)
+  expect(flood.takenBytes()).toBe(before)
   // The windows here, and what the kernel holds of a connection on this host.
-  expect(taken).toBeLessThan(2 ** 24)
+  expect(flood.takenBytes()).toBeLessThan(2 ** 24)
   unread.destroy()
 })
 

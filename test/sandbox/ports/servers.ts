@@ -12,6 +12,22 @@ export function serving(server: (connection: Duplex) => void): FakeProgram {
   }
 }
 
+/** Sends pieces of so many bytes to each client for ever, as fast as they are taken. */
+export function flooding(pieceBytes: number): { readonly program: FakeProgram; takenBytes(): number } {
+  let taken = 0
+  const program = serving((connection) => {
+    const more = (): void => {
+      connection.write(Buffer.alloc(pieceBytes), (error) => {
+        if (error) return
+        taken += pieceBytes
+        more()
+      })
+    }
+    more()
+  })
+  return { program, takenBytes: () => taken }
+}
+
 /** Sends back what comes, to its end. */
 const echo: FakeProgram = serving((connection) => void connection.on('error', () => {}).pipe(connection))
 

@@ -31,13 +31,12 @@ pub fn resolve(asked: &str, passwd: &str, group: &str) -> Result<User, String> {
         Some((user, group)) => (user, Some(group)),
         None => (asked, None),
     };
-    let number = user.parse::<u32>().ok();
+    let asked_uid = number(user);
     let entry = passwd.lines().filter_map(PasswdEntry::parse).find(|entry| entry.account.name == user);
-    let entry = entry.or_else(|| passwd.lines().filter_map(PasswdEntry::parse).find(|entry| Some(entry.uid) == number));
-    let uid = match (&entry, number) {
+    let entry = entry.or_else(|| passwd.lines().filter_map(PasswdEntry::parse).find(|entry| Some(entry.uid) == asked_uid));
+    let uid = match (&entry, asked_uid) {
         (Some(entry), _) => entry.uid,
-        // The kernel reads it as "leave as it is".
-        (None, Some(uid)) if uid != u32::MAX => uid,
+        (None, Some(uid)) => uid,
         _ => return Err(format!("there is no user '{}' in this sandbox", user)),
     };
     let gid = match (asked_group, &entry) {
@@ -63,6 +62,11 @@ pub fn users_in(passwd: &str, mut tell: impl FnMut(u32, &str)) {
     }
 }
 
+/// Of a user or a group. The greatest is none: the kernel reads it as "leave as it is", and the agent is root.
+fn number(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|&number| number != u32::MAX)
+}
+
 struct PasswdEntry {
     uid: u32,
     gid: u32,
@@ -73,8 +77,8 @@ impl PasswdEntry {
     fn parse(line: &str) -> Option<PasswdEntry> {
         let mut fields = line.split(':');
         let name = fields.next().filter(|name| !name.is_empty() && !name.starts_with('#'))?.to_string();
-        let uid = fields.nth(1)?.parse().ok()?;
-        let gid = fields.next()?.parse().ok()?;
+        let uid = number(fields.nth(1)?)?;
+        let gid = number(fields.next()?)?;
         let home = fields.nth(1).unwrap_or("").to_string();
         let shell = fields.next().unwrap_or("").trim_end().to_string();
         Some(PasswdEntry { uid, gid, account: Account { name, home, shell } })
@@ -84,14 +88,14 @@ impl PasswdEntry {
 fn group_number(asked: &str, group: &str) -> Option<u32> {
     let named = group.lines().find_map(|line| {
         let mut fields = line.split(':');
-        (fields.next()? == asked).then(|| fields.nth(1)?.parse().ok())?
+        (fields.next()? == asked).then(|| number(fields.nth(1)?))?
     });
-    named.or_else(|| asked.parse().ok().filter(|&gid| gid != u32::MAX))
+    named.or_else(|| number(asked))
 }
 
 fn member_of(line: &str, name: &str) -> Option<u32> {
     let mut fields = line.split(':');
-    let gid = fields.nth(2)?.parse().ok()?;
+    let gid = number(fields.nth(2)?)?;
     fields.next()?.trim_end().split(',').any(|member| member == name).then_some(gid)
 }
 
@@ -124,6 +128,16 @@ mod tests {
     fn a_group_that_is_asked_for_is_the_only_one() {
         assert_eq!(resolve("user:wheel", PASSWD, GROUP).unwrap().groups, vec![10]);
         assert_eq!(resolve("5:6", PASSWD, GROUP).unwrap(), User { uid: 5, gid: 6, groups: vec![6], account: None });
+    }
+
+    #[test]
+    fn a_number_that_leaves_the_agents_own_is_no_number() {
+        let passwd = "max:x:4294967295:1000::/:/bin/sh\ngroup:x:1000:4294967295::/:/bin/sh\nuser:x:1000:1000::/:/bin/sh\n";
+        let group = "max:x:4294967295:user\n";
+        for asked in ["max", "group", "4294967295", "user:max", "user:4294967295"] {
+            assert!(resolve(asked, passwd, group).is_err(), "{}", asked);
+        }
+        assert_eq!(resolve("user", passwd, group).unwrap().groups, [1000]);
     }
 
     #[test]
