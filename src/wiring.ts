@@ -15,6 +15,7 @@ import {
   defaultStateDirectory,
   examine,
   type HardwareVerdict,
+  hardeningChecks,
   infoOf,
   Journal,
   journalled,
@@ -61,6 +62,7 @@ import {
   type TemplateCatalog,
   Templates,
   templateNameAt,
+  templateParent,
   templateSweeper,
 } from './template/index.ts'
 
@@ -234,6 +236,8 @@ export async function doctor(): Promise<DoctorReport> {
       return stateDirectory
     },
     leftBehind: () => leftBehind(allSweepersOf(stateDirectory)),
+    hardening: async () =>
+      process.platform === 'linux' ? hardeningChecks({ root: '/', state: stateDirectory, templates: templateParent() }) : [],
   })
 }
 

@@ -36,6 +36,8 @@ export interface DoctorFacts {
   readonly stateDirectory: () => Promise<string>
   /** What processes that have ended left on this host. */
   readonly leftBehind: () => Promise<readonly Reaped[]>
+  /** What an operator could still do for this host: none of it keeps a sandbox from being created. */
+  readonly hardening: () => Promise<DoctorCheck[]>
 }
 
 /** The memory a microVM of the default template may take with its hypervisor, in MiB. */
@@ -57,6 +59,7 @@ export async function examine(facts: DoctorFacts): Promise<DoctorReport> {
     memory(),
     stateDirectory,
     await leftBehind(facts),
+    ...(await facts.hardening()),
   ]
   const isolation = !canBoot ? 'none' : hardware?.status === 'pass' ? 'hardware' : 'emulated'
   return { ok: checks.every(({ status }) => status !== 'fail'), isolation, checks }

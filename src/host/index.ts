@@ -12,6 +12,7 @@ export {
 export { type DoctorCheck, type DoctorFacts, type DoctorReport, examine } from './doctor.ts'
 export { digestFile, fingerprint, knownDigest } from './file-digest.ts'
 export { fileSystemOf } from './file-system.ts'
+export { hardeningChecks } from './hardening/index.ts'
 export { Journal, journalled, journalledOwners, microvmsLeft } from './journal/index.ts'
 export { deathRegister, type Leftover, type LeftoverKind, namesIn, type Sweeper } from './leftover.ts'
 export { ticketsLeft, withLock } from './lock.ts'

@@ -10,6 +10,7 @@ const healthy: DoctorFacts = {
   confinement: async () => ({ held: ['namespaces'], missing: [] }),
   stateDirectory: async () => '/state',
   leftBehind: async () => [],
+  hardening: async () => [],
 }
 const check = ({ checks }: DoctorReport, name: string) => checks.find((one) => one.name === name)
 const broken: DoctorFacts['hardware'] = async () => ({ works: false, detail: 'It did not boot.', fix: 'Use bare metal.' })
@@ -93,4 +94,11 @@ test('what dead processes have left is counted by its kind, and no reason to fai
 test('an accelerator that cannot be tried is a finding', async () => {
   const report = await examine({ ...healthy, hardware: () => Promise.reject(new Error('the disk is full')) })
   expect(check(report, 'accelerator')).toMatchObject({ status: 'fail', detail: expect.stringContaining('the disk is full') })
+})
+
+test('what could still be done for the host is said, and keeps no sandbox from being created', async () => {
+  const swap = { name: 'host: swap', status: 'warn', detail: 'Memory may be written to /dev/sda2.', fix: 'swapoff -a' } as const
+  const report = await examine({ ...healthy, hardening: async () => [swap] })
+  expect(report).toMatchObject({ ok: true, isolation: 'hardware' })
+  expect(check(report, 'host: swap')).toEqual(swap)
 })

@@ -58,10 +58,15 @@ export function diskPlacePath(hostStateDirectory: string): string {
   return join(hostStateDirectory, 'templates')
 }
 
+/** Where templates in memory are looked for first. */
+export function templateParent(): string {
+  return process.env.WARMCELL_TEMPLATE_DIR || sharedMemoryDirectory
+}
+
 /** Where the place in memory of a state directory is, or would be. */
 export function memoryPlacePath(hostStateDirectory: string): { parent: string; hostPath: string; named: string | undefined } {
   const named = process.env.WARMCELL_TEMPLATE_DIR
-  const parent = named || sharedMemoryDirectory
+  const parent = templateParent()
   const whose = createHash('sha256').update(hostStateDirectory).digest('hex').slice(0, 12)
   return { parent, hostPath: join(parent, `warmcell-${process.getuid?.() ?? 0}-${whose}`), named }
 }

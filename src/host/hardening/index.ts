@@ -1,0 +1,1 @@
+export { hardeningChecks } from './harden.ts'
