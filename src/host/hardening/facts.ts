@@ -31,7 +31,7 @@ export interface HostFacts {
   readonly nodeArguments: readonly string[]
 }
 
-export interface SwapSpace {
+interface SwapSpace {
   readonly name: string
   /** 'unknown': a file, whose file system may be encrypted or not. */
   readonly kind: 'encrypted' | 'plain' | 'memory' | 'unknown'
