@@ -15,7 +15,7 @@ const spec: VmSpec = {
 }
 const { kernelArguments: _, hostKernelPath: __, hostInitramfsPath: ___, id, ...hardware } = spec
 const snapshot: VmSnapshot = { ...hardware, hostMemoryPath: '/t/memory', hostStatePath: '/t/state' }
-const host = { accelerator: 'kvm', tscKhz: 2_500_000 } as const
+const host = { accelerator: 'kvm', isX86: true, tscKhz: 2_500_000 } as const
 
 /** One option with its value a line. */
 const lines = (args: string[]): string => `${args.join('\n').replaceAll(/\n(?!-)/g, ' ')}\n`
@@ -52,11 +52,18 @@ test('without ACPI the machine has none', () => {
 
 test('the accelerator is the one of the host, and never one when emulation was asked for', () => {
   for (const accelerator of ['kvm', 'hvf'] as const) {
-    expect(lines(bootArguments({ ...spec, isolation: 'hardware' }, { accelerator, tscKhz: undefined }))).toContain(
+    expect(lines(bootArguments({ ...spec, isolation: 'hardware' }, { accelerator, isX86: true, tscKhz: undefined }))).toContain(
       `-accel ${accelerator}\n`,
     )
-    expect(lines(bootArguments(spec, { accelerator, tscKhz: undefined }))).toMatch(/-accel tcg,/)
+    expect(lines(bootArguments(spec, { accelerator, isX86: true, tscKhz: undefined }))).toMatch(/-accel tcg,/)
   }
+})
+
+test('a guest under an accelerator is not told that its processor can run guests', () => {
+  const hardware = { ...spec, isolation: 'hardware' } as const
+  expect(lines(bootArguments(hardware, host))).toContain('-cpu host,vmx=off,svm=off\n')
+  // Which arm64 has not, and QEMU would refuse.
+  expect(lines(bootArguments(hardware, { ...host, isX86: false }))).toContain('-cpu host\n')
 })
 
 test('a path with a comma in it adds no option', () => {
@@ -65,7 +72,7 @@ test('a path with a comma in it adds no option', () => {
 })
 
 test('a guest has no network, no screen, no monitor, and a root that is only read, as raw', () => {
-  const text = lines(bootArguments(spec, { accelerator: 'kvm', tscKhz: undefined }))
+  const text = lines(bootArguments(spec, { accelerator: 'kvm', isX86: true, tscKhz: undefined }))
   for (const wanted of ['-nic none', '-display none', '-monitor none', '-nodefaults', '-no-user-config', '-sandbox on,']) {
     expect(text).toContain(wanted)
   }

@@ -3,7 +3,7 @@ import { bootArguments, cloneArguments } from '../../src/hypervisor/qemu/argumen
 import { recogniseVm } from '../../src/hypervisor/qemu/recognise.ts'
 import { spec } from '../support/vm-spec.ts'
 
-const host = { accelerator: 'kvm', tscKhz: undefined } as const
+const host = { accelerator: 'kvm', isX86: true, tscKhz: undefined } as const
 
 test('a microVM is told by the command line that it was given', () => {
   expect(recogniseVm(['qemu-system-x86_64', ...bootArguments(spec, host)])).toEqual({

@@ -22,7 +22,8 @@ export class QemuHypervisor implements Hypervisor {
   }
 
   static async of(binary: QemuBinary, launcher: Launcher): Promise<QemuHypervisor> {
-    const host: QemuHost = { accelerator: process.platform === 'darwin' ? 'hvf' : 'kvm', tscKhz: await hostTscKhz() }
+    const accelerator = process.platform === 'darwin' ? 'hvf' : 'kvm'
+    const host: QemuHost = { accelerator, isX86: process.arch === 'x64', tscKhz: await hostTscKhz() }
     return new QemuHypervisor(binary, host, launcher)
   }
 
