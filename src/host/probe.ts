@@ -51,20 +51,26 @@ export async function probeHardware(options: ProbeOptions): Promise<HardwareVerd
     const remembered = await recall(memory, key)
     if (remembered !== undefined) return remembered
   }
-  const verdict = await options.boot().then(
-    (): HardwareVerdict => ({ works: true, detail: 'A guest booted under the accelerator.' }),
-    (error: unknown): HardwareVerdict => {
-      // The host is at fault only where a guest was started and did not get through; everything else is the caller's to see.
-      if (!WarmcellError.is(error) || error.code !== 'BOOT_FAILED') throw error
-      return {
-        works: false,
-        detail: `A guest was started under the accelerator and did not boot: ${error.message.split('\n')[0]}`,
-        fix: 'Use a host with working (nested) virtualization: bare metal, or a cloud instance type that offers it.',
-      }
-    },
-  )
-  await remember(memory, key, verdict)
-  return verdict
+  try {
+    await options.boot()
+  } catch (error) {
+    // The host is at fault only where a guest was started and did not get through, or could not be: everything else is the caller's to see.
+    if (!WarmcellError.is(error)) throw error
+    if (error.code === 'HOST_UNSUPPORTED') return refused(error)
+    if (error.code !== 'BOOT_FAILED') throw error
+    return remember(memory, key, {
+      works: false,
+      detail: `A guest was started under the accelerator and did not boot: ${error.message.split('\n')[0]}`,
+      fix: 'Use a host with working (nested) virtualization: bare metal, or a cloud instance type that offers it.',
+    })
+  }
+  return remember(memory, key, { works: true, detail: 'A guest booted under the accelerator.' })
+}
+
+/** A matter of rights: not remembered, as it may be mended without a restart. */
+function refused({ message, hint }: WarmcellError): HardwareVerdict {
+  if (hint === undefined) return { works: false, detail: message }
+  return { works: false, detail: message.replace(` ${hint}`, ''), fix: hint }
 }
 
 /** What can be told without booting; undefined when a boot must decide. */
@@ -100,7 +106,7 @@ async function recall(hostPath: string, key: string): Promise<HardwareVerdict | 
 }
 
 /** A verdict that cannot be written is found again next time. */
-async function remember(hostPath: string, key: string, verdict: HardwareVerdict): Promise<void> {
+async function remember(hostPath: string, key: string, verdict: HardwareVerdict): Promise<HardwareVerdict> {
   try {
     const draft = join(dirname(hostPath), await temporaryFileName('verdict'))
     await writeFile(draft, JSON.stringify({ key, verdict }), { mode: 0o600 })
@@ -108,4 +114,5 @@ async function remember(hostPath: string, key: string, verdict: HardwareVerdict)
   } catch {
     // As said.
   }
+  return verdict
 }

@@ -78,6 +78,16 @@ test('a failure that is not the accelerator’s is no verdict', async () => {
   expect(await probe(boots, scratch)).toMatchObject({ works: true })
 })
 
+test('a device that a microVM may not open is a verdict that can be mended: it says how, and is not remembered', async () => {
+  using scratch = new Scratch()
+  const boots = new Boots()
+  boots.outcome = () =>
+    Promise.reject(new WarmcellError('HOST_UNSUPPORTED', 'It is for its owner.', { hint: 'Give it a group.' }))
+  expect(await probe(boots, scratch)).toEqual({ works: false, detail: 'It is for its owner.', fix: 'Give it a group.' })
+  boots.outcome = async () => {}
+  expect(await probe(boots, scratch)).toMatchObject({ works: true })
+})
+
 test('without the device nothing is booted', async () => {
   using scratch = new Scratch()
   const boots = new Boots()

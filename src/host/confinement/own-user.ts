@@ -22,7 +22,7 @@ const forGroup = 0o060
 /**
  * The groups that may use the devices which not everybody may.
  *
- * @throws `BOOT_FAILED` for a device that its owner alone may use.
+ * @throws `HOST_UNSUPPORTED` for a device that its owner alone may use.
  */
 export async function groupsOf(devices: readonly string[]): Promise<number[]> {
   const groups: number[] = []
@@ -30,9 +30,13 @@ export async function groupsOf(devices: readonly string[]): Promise<number[]> {
     const { mode, gid } = await stat(hostPath)
     if ((mode & forAll) === forAll) continue
     if ((mode & forGroup) !== forGroup) {
-      throw new WarmcellError('BOOT_FAILED', `${hostPath} is for its owner alone, and a microVM runs as a user of its own.`, {
-        hint: `Give it a group: \`chgrp kvm ${hostPath} && chmod 660 ${hostPath}\`, as distributions do.`,
-      })
+      throw new WarmcellError(
+        'HOST_UNSUPPORTED',
+        `${hostPath} is for its owner alone, and a microVM runs as a user of its own.`,
+        {
+          hint: `Give it a group: \`chgrp kvm ${hostPath} && chmod 660 ${hostPath}\`, as distributions do.`,
+        },
+      )
     }
     groups.push(gid)
   }
