@@ -11,6 +11,7 @@ const facts: DoctorFacts = {
   hardware: async () => ({ works: true, detail: 'A guest booted under the accelerator.' }),
   confinement: async () => ({ held: [], missing: confinementParts.map((part) => ({ part, detail: 'It is missing.' })) }),
   stateDirectory: async () => '/state',
+  leftBehind: async () => [],
   hardening: () => hardeningChecks({ root: '/', state: '/', templates: '/' }),
 }
 
