@@ -8,6 +8,7 @@ import { WarmcellError } from '../../errors.ts'
 import type { ParkedVm, Vm, VmEnd } from '../hypervisor.ts'
 import { inherited } from './arguments.ts'
 import { QmpClient } from './qmp.ts'
+import { StopGuard } from './stopped.ts'
 
 /** How much of the console and of QEMU's log is kept for messages, in bytes: a kernel panic with its trace is about 4 KiB. */
 const tailBytesMax = 16_384
@@ -29,6 +30,10 @@ export class QemuProcess implements Vm, ParkedVm {
 
   /** What it is to load, where it is a clone. */
   readonly #hostStatePath: string | undefined
+  readonly #stops = new StopGuard(
+    () => this.pid,
+    () => void this.kill(),
+  )
 
   private constructor(child: ChildProcess, pid: number, hostStatePath: string | undefined) {
     this.#child = child
@@ -49,11 +54,13 @@ export class QemuProcess implements Vm, ParkedVm {
     this.ended = new Promise((resolve) => {
       child.once('exit', (exitCode, signal) => {
         alive.delete(child)
+        this.#stops.end()
         // A reader that has stopped would hold its pipe open for ever: nothing more can come, so the host's ends are closed with the process.
         setImmediate(() => {
           for (const pipe of [this.agentPipe, control]) pipe.destroy()
         })
-        child.once('close', () => resolve({ exitCode, signal }))
+        const { reason } = this.#stops
+        child.once('close', () => resolve({ exitCode, signal, ...(reason !== undefined && { reason }) }))
       })
     })
   }
@@ -95,11 +102,13 @@ export class QemuProcess implements Vm, ParkedVm {
 
   /** By signal: it needs no answer, and the guest's clocks, which are the host's, go on (docs/decisions/0012). */
   pause(): void {
+    this.#stops.pausing()
     this.#child.kill('SIGSTOP')
   }
 
   resume(): void {
     this.#child.kill('SIGCONT')
+    this.#stops.resumed()
   }
 
   async save(hostStatePath: string): Promise<void> {
