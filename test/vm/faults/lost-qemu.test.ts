@@ -8,7 +8,7 @@ import { effort, within } from '../../support/effort.ts'
 import { Scratch } from '../../support/scratch.ts'
 import { vmProcesses } from '../vm.ts'
 import { phasedPool, Striker } from './faulty-pool.ts'
-import { type clonePhases, type Phase, word } from './phases.ts'
+import { type Phase, word } from './phases.ts'
 
 const small = { resources: { memoryMib: 128 } }
 
