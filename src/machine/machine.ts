@@ -5,7 +5,7 @@ import { type CallOptions, withDeadline } from '../common/deadline.ts'
 import { type Deferred, deferred } from '../common/deferred.ts'
 import { WarmcellError } from '../errors.ts'
 import type { Vm, VmEnd } from '../hypervisor/index.ts'
-import { describeEnd } from './describe-end.ts'
+import { describeEnd, evidenceOf } from './describe-end.ts'
 import { wallClockNs } from './identity.ts'
 
 /** Why a machine ended: somebody destroyed it, or it ended by itself, with what is known of that. */
@@ -127,10 +127,10 @@ export class Machine {
   }
 
   /** The console is read last: what the guest printed while it went down explains the crash. */
-  #endOf(cause: EndCause, { reason }: VmEnd): MachineEnd {
+  #endOf(cause: EndCause, end: VmEnd): MachineEnd {
     if (cause.kind === 'destroyed') return cause
     const consoleTail = this.#vm.consoleTail()
     const panic = /Kernel panic[^\n]*/.exec(consoleTail)?.[0]
-    return { ...cause, detail: reason ?? panic ?? cause.detail, consoleTail }
+    return { ...cause, detail: evidenceOf(end) ?? panic ?? cause.detail, consoleTail }
   }
 }
