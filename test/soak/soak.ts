@@ -1,5 +1,7 @@
 /** `npm run soak -- [--minutes 30] [--seed N]`: everything that may happen to a pool, at random and at once, against a model of what must hold. */
 
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -41,6 +43,8 @@ async function main(): Promise<void> {
   using scratch = new Scratch()
   process.env.XDG_STATE_HOME = scratch.join('home')
   if (process.env.WARMCELL_TEMPLATE_DIR === undefined) process.env.WARMCELL_TEMPLATE_DIR = scratch.join('memory')
+  // The first child of a process leaves descriptors of Node's own behind.
+  await once(spawn('true', { stdio: 'ignore' }), 'close')
   const before = takeInventory()
   const pool = await createPool({
     isolation: 'emulated',

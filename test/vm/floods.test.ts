@@ -41,7 +41,7 @@ async function readFor(ms: number, reader: ReadableStreamDefaultReader<Uint8Arra
 }
 
 describe('output', () => {
-  const floodMs = effort(8_000, 30_000)
+  const floodMs = effort(5_000, 30_000)
   it(`that nobody reads for ${floodMs / 1_000} s: the host grows by no more than 16 MiB, and the flood ends when told`, async () => {
     await using sandbox = await pool().createSandbox()
     await using flood = await sandbox.spawn(['yes'])
@@ -75,7 +75,7 @@ describe('output', () => {
     await fastAlone()
     // In turns, so that what else this machine does falls on both.
     let [alone, beside] = [0, 0]
-    for (let turn = 0; turn < 2; turn++) {
+    for (let turn = 0; turn < effort(1, 3); turn++) {
       alone += await fastAlone()
       await using slow = await sandbox.spawn(['cat', '/dev/zero'], { retain: 'none' })
       const reading = readFor(spanMs + 500, slow.stdout.getReader(), 100)

@@ -43,7 +43,7 @@ async function killAt(phase: Phase, state?: string): Promise<void> {
 }
 
 /** Each a way of its own in which a process can be left. */
-const usual: Phase[] = ['spawned', 'loading', 'identity', 'exercising', 'stocked', 'binding', 'streaming']
+const usual: Phase[] = ['spawned', 'loading', 'identity', 'stocked', 'streaming']
 it.each(effort(usual, Object.keys(clonePhases) as Phase[]))(
   'killed while one of its microVMs is in the phase %s',
   async (phase) => {
