@@ -43,8 +43,8 @@ async function main(): Promise<void> {
   using scratch = new Scratch()
   process.env.XDG_STATE_HOME = scratch.join('home')
   if (process.env.WARMCELL_TEMPLATE_DIR === undefined) process.env.WARMCELL_TEMPLATE_DIR = scratch.join('memory')
-  // The first child of a process leaves descriptors of Node's own behind.
-  await once(spawn('true', { stdio: 'ignore' }), 'close')
+  // The first child of a process, and its first stream, leave descriptors of Node's own behind.
+  await once(spawn('true', { stdio: ['ignore', 'pipe', 'ignore'] }), 'close')
   const before = takeInventory()
   const pool = await createPool({
     isolation: 'emulated',

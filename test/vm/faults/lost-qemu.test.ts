@@ -1,7 +1,7 @@
 /** A QEMU that is killed or stopped at any phase of its life: whoever waits is served by another or told within seconds, and the stock recovers. */
 
 import { once } from 'node:events'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { FailureReason, Sandbox, SandboxGoneError } from '../../../src/index.ts'
 import type { MachinePool } from '../../../src/pool/index.ts'
 import { effort, within } from '../../support/effort.ts'
@@ -17,6 +17,9 @@ const fates = [
   { fate: 'killed', signal: 'SIGKILL', turns: effort(2, 20), limitMs: 10_000, detail: /its microVM ended by itself/ },
   { fate: 'stopped', signal: 'SIGSTOP', turns: effort(1, 5), limitMs: 15_000, detail: /stopped by a signal from outside/ },
 ] as const
+
+/** Of all turns together. */
+vi.setConfig({ testTimeout: effort(120_000, 900_000) })
 
 let scratch: Scratch
 beforeAll(async () => {
