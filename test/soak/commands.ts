@@ -197,10 +197,12 @@ async function crash(world: World, name: 'SIGKILL' | 'SIGSTOP'): Promise<void> {
 }
 
 /** No crash: it goes on before anybody believes that it will not. */
-const stopForAMoment = ofSomeone(async ({ sandbox }) => {
+const stopForAMoment = ofSomeone(async (life) => {
+  const { sandbox } = life
   signal(sandbox.id, 'SIGSTOP')
   await delay(300)
-  signal(sandbox.id, 'SIGCONT')
+  // Somebody may have stopped it for good meanwhile: letting it go on would be letting it live.
+  if (life.harm !== 'crashed') signal(sandbox.id, 'SIGCONT')
   must((await sandbox.exec(['echo', 'on'])).stdout === 'on\n', `${sandbox.id} did not go on`)
 })
 
