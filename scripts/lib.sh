@@ -92,3 +92,14 @@ cache_dir() { printf '%s' "${WARMCELL_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME:?set H
 
 # version_at_least HAVE WANT, by dotted numbers
 version_at_least() { [[ $(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1) == "$2" ]]; }
+
+# run_step NAME CMD…: its output is shown as it comes, and its time is added to `times`. Ends the script, in its own name, when it fails.
+run_step() {
+  local name=$1 start_us
+  shift
+  start_us=$(now_us)
+  heading "$name"
+  "$@" </dev/null || fail "${0##*/}: '$name' failed after $(seconds_since "$start_us")"
+  say "  $name: $(seconds_since "$start_us")"
+  times+=("$name $(seconds_since "$start_us")")
+}

@@ -55,6 +55,8 @@ export interface VmFacts {
 export interface VmEnd {
   readonly exitCode: number | null
   readonly signal: NodeJS.Signals | null
+  /** Why it was ended, where it did not end by itself and nobody had asked for it: in place of what the two above say. */
+  readonly reason?: string
 }
 
 /** The host process of a microVM. Whoever holds it ends it. */

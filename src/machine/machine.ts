@@ -4,7 +4,8 @@ import type { AgentConnection, ProcessSpec } from '../agent/index.ts'
 import { type CallOptions, withDeadline } from '../common/deadline.ts'
 import { type Deferred, deferred } from '../common/deferred.ts'
 import { WarmcellError } from '../errors.ts'
-import type { Vm } from '../hypervisor/index.ts'
+import type { Vm, VmEnd } from '../hypervisor/index.ts'
+import { describeEnd, evidenceOf } from './describe-end.ts'
 import { wallClockNs } from './identity.ts'
 
 /** Why a machine ended: somebody destroyed it, or it ended by itself, with what is known of that. */
@@ -39,7 +40,7 @@ export class Machine {
     this.connection = connection
     this.#vm = vm
     this.ended = this.#ended.promise
-    void vm.ended.then(({ exitCode, signal }) => this.#crash(`its process ended with ${signal ?? `exit code ${exitCode}`}`))
+    void vm.ended.then((end) => this.#crash(describeEnd(end)))
     void connection.ended.then((error) => {
       if (error !== undefined) this.#crash(error.message.replace(/\.$/, ''), error)
     })
@@ -115,7 +116,7 @@ export class Machine {
         return
       case 'ending':
         this.connection.close()
-        void this.#vm.kill().then(() => this.#enter({ name: 'ended', end: this.#endOf(next.cause) }))
+        void this.#vm.kill().then((end) => this.#enter({ name: 'ended', end: this.#endOf(next.cause, end) }))
         return
       case 'ended':
         this.#ended.resolve(next.end)
@@ -126,10 +127,10 @@ export class Machine {
   }
 
   /** The console is read last: what the guest printed while it went down explains the crash. */
-  #endOf(cause: EndCause): MachineEnd {
+  #endOf(cause: EndCause, end: VmEnd): MachineEnd {
     if (cause.kind === 'destroyed') return cause
     const consoleTail = this.#vm.consoleTail()
     const panic = /Kernel panic[^\n]*/.exec(consoleTail)?.[0]
-    return { ...cause, detail: panic ?? cause.detail, consoleTail }
+    return { ...cause, detail: evidenceOf(end) ?? panic ?? cause.detail, consoleTail }
   }
 }

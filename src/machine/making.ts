@@ -4,6 +4,7 @@ import { AgentConnection } from '../agent/index.ts'
 import { Cleanup } from '../common/cleanup.ts'
 import { type ErrorDetails, WarmcellError } from '../errors.ts'
 import type { VmHardware, VmProcess } from '../hypervisor/index.ts'
+import { describeEnd } from './describe-end.ts'
 import { freshIdentity, type Origin } from './identity.ts'
 import { StepTimeout, step } from './step.ts'
 
@@ -129,6 +130,5 @@ export const bootAim = 'boot'
 /** Rejects when the microVM ends: whatever else is awaited will not come. */
 async function endedEarly(vm: VmProcess | undefined): Promise<never> {
   if (vm === undefined) return new Promise(() => {})
-  const { exitCode, signal } = await vm.ended
-  throw new Error(`its process ended with ${signal ?? `exit code ${exitCode}`}`)
+  throw new Error(describeEnd(await vm.ended))
 }

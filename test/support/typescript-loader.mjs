@@ -9,8 +9,7 @@ if (isMainThread) register(import.meta.url)
 
 export async function load(url, context, next) {
   if (!url.endsWith('.ts')) return next(url, context)
-  const { ModuleKind, ScriptTarget, transpileModule } = (await import('typescript')).default
-  const compilerOptions = { module: ModuleKind.ESNext, target: ScriptTarget.ES2022 }
-  const { outputText } = transpileModule(await readFile(new URL(url), 'utf8'), { compilerOptions })
-  return { format: 'module', source: outputText, shortCircuit: true }
+  const { transform } = await import('esbuild')
+  const { code } = await transform(await readFile(new URL(url), 'utf8'), { loader: 'ts', format: 'esm', target: 'es2022' })
+  return { format: 'module', source: code, shortCircuit: true }
 }

@@ -8,6 +8,7 @@ import type { ParkedVm, SnapshotFiles, Vm, VmEnd } from '../hypervisor.ts'
 import type { Launched } from '../launcher.ts'
 import { pipes } from './arguments.ts'
 import { QmpClient } from './qmp.ts'
+import { StopGuard } from './stopped.ts'
 
 /** How much of the console is kept for messages, in bytes: a kernel panic with its trace is about 4 KiB. */
 const consoleBytesMax = 16_384
@@ -26,12 +27,16 @@ export class QemuProcess implements Vm, ParkedVm {
   readonly #launched: Launched
   readonly #snapshot: QemuSnapshot
   readonly #console = new RetainedBytes(consoleBytesMax, 'tail')
+  readonly #stops = new StopGuard(
+    () => this.pid,
+    () => void this.kill(),
+  )
 
   constructor(launched: Launched, snapshot: QemuSnapshot) {
     this.#launched = launched
     this.#snapshot = snapshot
     this.pid = launched.pid
-    this.ended = launched.ended
+    this.ended = this.#end()
     const pipe = (index: number): Duplex => launched.pipes[index] as Duplex
     this.agentPipe = pipe(pipes.agent)
     this.qmp = new QmpClient(pipe(pipes.qmp))
@@ -48,11 +53,13 @@ export class QemuProcess implements Vm, ParkedVm {
 
   /** By signal: it needs no answer, and the guest's clocks, which are the host's, go on (docs/decisions/0012). */
   pause(): void {
+    this.#stops.pausing()
     this.#launched.signal('SIGSTOP')
   }
 
   resume(): void {
     this.#launched.signal('SIGCONT')
+    this.#stops.resumed()
   }
 
   async save(): Promise<void> {
@@ -73,5 +80,12 @@ export class QemuProcess implements Vm, ParkedVm {
   kill(): Promise<VmEnd> {
     this.#launched.signal('SIGKILL')
     return this.ended
+  }
+
+  async #end(): Promise<VmEnd> {
+    const end = await this.#launched.ended
+    this.#stops.end()
+    const { reason } = this.#stops
+    return reason === undefined ? end : { ...end, reason }
   }
 }

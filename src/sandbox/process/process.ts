@@ -101,9 +101,11 @@ export class SandboxProcess implements Process {
 
   async wait(options: CallOptions = {}): Promise<ExecResult> {
     assertValid(callOptions, options, 'wait')
-    this.#result ??= this.#finish()
-    const result = this.#result
-    return withDeadline(`Waiting for process ${this.id}`, options, () => result)
+    // Begun only for one who waits: who has given up already would leave its failure to nobody.
+    return withDeadline(`Waiting for process ${this.id}`, options, () => {
+      this.#result ??= this.#finish()
+      return this.#result
+    })
   }
 
   async kill(signal: SignalName = 'SIGTERM'): Promise<boolean> {

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { digestFile } from '../../host/index.ts'
 import type { VmHardware } from '../../hypervisor/index.ts'
 import { formatVersion, type KeyInputs } from '../key.ts'
+import { blockBytes } from './holes.ts'
 import { files, temporaryName } from './layout.ts'
 import { manifestText } from './manifest.ts'
 import type { Place } from './place.ts'
@@ -91,9 +92,6 @@ export class Draft {
     return { stored: { sizeBytes: size, sha256: await digestFile(hostPath, signal) }, allocatedBytes: blocks * blockBytes }
   }
 }
-
-/** What `st_blocks` counts in, whatever the file system's own blocks are: stat(2). */
-const blockBytes = 512
 
 async function seal(hostPath: string, mode: number): Promise<void> {
   await chmod(hostPath, mode)

@@ -238,6 +238,17 @@ test('disposing kills; what was detached lives on and prints into nothing', asyn
   expect(guest.processesStarted).toBe(2)
 })
 
+test('a wait that was given up before it began leaves no failure to nobody', async () => {
+  await using pool = createFakePool()
+  await using sandbox = await pool.createSandbox()
+  {
+    await using process = await sandbox.spawn(['sleep', '60'])
+    await expect(process.wait({ signal: AbortSignal.abort('too late') })).rejects.toBe('too late')
+  }
+  // A rejection that nobody handles fails the run.
+  await new Promise((resolve) => setTimeout(resolve, 10))
+})
+
 test('the timeout and the signal of a spawned process end it', async () => {
   await using pool = createFakePool({ programs })
   await using sandbox = await pool.createSandbox()
