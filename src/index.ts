@@ -86,4 +86,4 @@ export type {
   TemplateSpec,
   WarmTarget,
 } from './template/index.ts'
-export { createPool, createSandbox, doctor, listMicrovms, openTemplates, reap } from './wiring.ts'
+export { createPool, createSandbox, doctor, listMicrovms, openTemplates, reap } from './wiring/index.ts'

@@ -55,7 +55,9 @@ it('every public class has one', () => {
       'sandbox/ports/contract.ts',
       'sandbox/process/contract.ts',
       'sandbox/pty/contract.ts',
-      'wiring.ts',
+      'wiring/pool.ts',
+      'wiring/supervise.ts',
+      'wiring/templates.ts',
     ]),
   )
 })

@@ -1,0 +1,3 @@
+export { createPool, createSandbox } from './pool.ts'
+export { doctor, listMicrovms, reap } from './supervise.ts'
+export { openTemplates } from './templates.ts'
