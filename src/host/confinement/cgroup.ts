@@ -1,7 +1,7 @@
 /** The control group of one microVM: made with its limits, joined, and removed when it is empty. */
 
 import { randomBytes } from 'node:crypto'
-import { mkdir, rmdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LaunchLimits } from '../../hypervisor/index.ts'
@@ -17,6 +17,9 @@ const mib = 1_048_576
 /** How long a group may stay busy after its last process has ended, in milliseconds: the kernel takes it out a moment later. */
 const emptyDeadlineMs = 1_000
 const emptyPollMs = 5
+
+/** What was killed is gone in milliseconds; what waits for a disk is not, until that answers. */
+const killDeadlineMs = 5_000
 
 /** What is written where, before anybody joins: pure. https://docs.kernel.org/admin-guide/cgroup-v2.html */
 export function groupLimits(
@@ -77,7 +80,7 @@ export class Cgroup {
   }
 }
 
-/** The groups of processes that are gone. One with something still in it is the microVM's, which goes first. */
+/** The groups of processes that are gone. */
 export async function cgroupsLeft(): Promise<Leftover[]> {
   const base = await findCgroupBase().catch(() => undefined)
   if (base === undefined) return []
@@ -94,14 +97,33 @@ export async function cgroupsLeft(): Promise<Leftover[]> {
   return left
 }
 
+/** With whatever is in it: nobody else's process is in a group of ours, whatever it calls itself by now. */
 async function removeLeft(hostPath: string): Promise<boolean> {
-  return rmdir(hostPath).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return false
-      throw error
-    },
-  )
+  const until = performance.now() + killDeadlineMs
+  for (;;) {
+    const { code, message } = await rmdir(hostPath).then(
+      () => ({ code: undefined, message: '' }),
+      (error: NodeJS.ErrnoException) => error,
+    )
+    if (code === undefined) return true
+    if (code === 'ENOENT') return false
+    if (code !== 'EBUSY' || performance.now() > until) throw new Error(message)
+    for (const pid of await membersOf(hostPath)) killIfThere(pid)
+    await delay(emptyPollMs)
+  }
+}
+
+async function membersOf(hostPath: string): Promise<number[]> {
+  const text = await readFile(join(hostPath, 'cgroup.procs'), 'utf8').catch(() => '')
+  return text.split('\n').filter(Boolean).map(Number)
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
 }
 
 async function removeGroup(hostPath: string): Promise<void> {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Cgroup, cgroupsLeft, groupLimits } from '../../../src/host/confinement/cgroup.ts'
@@ -115,3 +116,18 @@ async function baseOr(context: { skip(reason: string): void }): Promise<CgroupBa
     throw error
   }
 }
+
+test('what still runs in the group of a dead host ends with it, whatever it calls itself', async (context) => {
+  const base = await baseOr(context)
+  const bases = [...new Set(Object.values(base.hostPaths))]
+  const dead = 'wc-hiding.4194303-1-000000000000.89abcdef'
+  const child = spawn('sleep', ['60'])
+  const ended = once(child, 'exit')
+  for (const hostPath of bases) {
+    mkdirSync(join(hostPath, dead))
+    writeFileSync(join(hostPath, dead, 'cgroup.procs'), String(child.pid))
+  }
+  for (const one of await cgroupsLeft()) if (one.name.endsWith(dead)) expect(await one.remove()).toBe(true)
+  expect(await ended).toEqual([null, 'SIGKILL'])
+  expect(bases.filter((hostPath) => existsSync(join(hostPath, dead)))).toEqual([])
+})
