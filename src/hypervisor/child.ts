@@ -164,7 +164,8 @@ function endBehind(exitCode: number | null, signal: NodeJS.Signals | null): VmEn
   return name === undefined ? { exitCode, signal } : { exitCode: null, signal: name as NodeJS.Signals }
 }
 
-function startFailure({ id, program }: Launch, cause: NodeJS.ErrnoException): WarmcellError {
+/** In words, with what to do about what the host is short of. */
+export function startFailure({ id, program }: Launch, cause: NodeJS.ErrnoException): WarmcellError {
   const hint =
     cause.code === 'EMFILE' || cause.code === 'ENFILE'
       ? 'Raise the limit of open files (ulimit -n): a microVM takes about ten.'

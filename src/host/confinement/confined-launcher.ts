@@ -16,6 +16,7 @@ import {
   type Launcher,
   makeFiles,
   startChild,
+  startFailure,
 } from '../../hypervisor/index.ts'
 import { Cgroup } from './cgroup.ts'
 import type { CgroupBase } from './cgroup-base.ts'
@@ -65,7 +66,7 @@ export class ConfinedLauncher implements Launcher {
     } catch (error) {
       launched?.signal('SIGKILL')
       await (launched === undefined ? cleanup.run() : launched.ended)
-      throw error
+      throw WarmcellError.is(error) ? error : startFailure(launch, error as NodeJS.ErrnoException)
     }
   }
 

@@ -1,7 +1,7 @@
 /** A pool of real microVMs in which something happens at a phase: everything is as `createPool` makes it, but for who listens at the hypervisor. */
 
 import { join } from 'node:path'
-import { confine, infoOf, Journal, journalled } from '../../../src/host/index.ts'
+import { confine, infoOf, Journal, journalled, prepareStateDirectory } from '../../../src/host/index.ts'
 import { findQemu, QemuHypervisor } from '../../../src/hypervisor/qemu/index.ts'
 import { findGuestImage } from '../../../src/image/index.ts'
 import { bootMachine, parkMachine } from '../../../src/machine/index.ts'
@@ -17,6 +17,7 @@ export async function phasedPool(
   templates: NonNullable<PoolOptions['templates']>,
   at: OnPhase,
 ): Promise<MachinePool> {
+  await prepareStateDirectory(stateDirectory)
   const binary = await findQemu()
   const confinement = await confine(binary, join(stateDirectory, 'programs'))
   const journal = new Journal(stateDirectory)

@@ -173,7 +173,7 @@ describe.runIf(process.platform === 'linux')('descriptors', () => {
     await using pool = await createPool({ isolation: 'emulated', templates: { base: small } })
     const running = await pool.createSandbox()
     const outcomes = new Set<string>()
-    for (let more = 0; more <= 24; more += effort(3, 1)) {
+    for (let more = 0; more <= 48; more += effort(6, 1)) {
       const code = await withDescriptors(more, async () => {
         const creating = pool.createSandbox({ files: { a: 'b' } })
         const outcome = await codeOf(creating)
