@@ -6,7 +6,7 @@ import { cpCommand } from './cp.ts'
 import { doctorCommand } from './doctor.ts'
 import { psCommand } from './ps.ts'
 import { reapCommand } from './reap.ts'
-import { reportFailure } from './report.ts'
+import { reportFailure, reportWarnings } from './report.ts'
 import { runCommand } from './run.ts'
 import { shellCommand } from './shell.ts'
 import { templateCommand } from './template.ts'
@@ -100,4 +100,8 @@ function collect(value: string, before: string[]): string[] {
   return [...before, value]
 }
 
+reportWarnings()
+program.hook('preAction', (_, command) => {
+  if (command.opts().quiet === true) process.removeAllListeners('warning')
+})
 program.parseAsync().catch(reportFailure)

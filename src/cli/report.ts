@@ -20,6 +20,12 @@ export function say(text: string): void {
   process.stderr.write(`${text}\n`)
 }
 
+/** Warnings in one line, without the words that Node has for a program's author. */
+export function reportWarnings(): void {
+  process.removeAllListeners('warning')
+  process.on('warning', ({ message }) => say(colour('dim', `warmcell: ${message}`)))
+}
+
 /** A guest's own words: a terminal obeys control characters. */
 export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced

@@ -21,10 +21,9 @@ let noted = false
 export function noteGaps({ missing }: Confinement): void {
   if (missing.length === 0 || noted) return
   noted = true
-  process.emitWarning(`MicroVMs are not held by everything on this host. ${inWords(missing)}`, {
+  process.emitWarning(`microVMs are not held by everything on this host. ${inWords(missing)} See \`warmcell doctor\`.`, {
     type: 'WarmcellWarning',
     code: 'WARMCELL_CONFINEMENT',
-    detail: 'See `warmcell doctor` for what to do.',
   })
 }
 

@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, symlinkSync } from 'node:fs'
 import { afterEach, expect, test, vi } from 'vitest'
-import { assertConfined, type Confinement, confine, infoOf } from '../../../src/host/index.ts'
+import { assertConfined, type Confinement, confine, infoOf, noteGaps } from '../../../src/host/index.ts'
 import { Scratch } from '../../support/scratch.ts'
 import { Canary } from './canary.ts'
 
@@ -83,4 +83,23 @@ test('nothing missing is nothing to refuse', () => {
   expect(() =>
     assertConfined({ launcher: { launch: () => Promise.reject(new Error('not asked')) }, held: ['limits'], missing: [] }),
   ).not.toThrow()
+})
+
+test('what is missing is warned of once in a process, and nothing missing is nothing to say', async () => {
+  const heard: Error[] = []
+  const hear = (warning: Error): void => void heard.push(warning)
+  process.on('warning', hear)
+  const launcher = { launch: () => Promise.reject(new Error('not asked')) }
+  const gap = { part: 'control-group', detail: 'No control groups can be made: read-only.' } as const
+  for (const missing of [[], [gap], [gap]]) noteGaps({ launcher, held: [], missing })
+  await new Promise((resolve) => setImmediate(resolve))
+  process.off('warning', hear)
+  expect(heard).toEqual([
+    expect.objectContaining({
+      name: 'WarmcellWarning',
+      code: 'WARMCELL_CONFINEMENT',
+      message:
+        'microVMs are not held by everything on this host. control-group: No control groups can be made: read-only. See `warmcell doctor`.',
+    }),
+  ])
 })
