@@ -86,6 +86,8 @@ async function trial(program: LaunchedProgram, holds: Holds): Promise<string | u
     const { exitCode } = await launched.ended
     return exitCode === 0 ? undefined : foreignLines(launched.logTail()) || `it ended with ${exitCode}`
   } catch (error) {
-    return (error as Error).message
+    const { message, cause } = error as Error
+    // As a part of a sentence, and without the words that say it of a microVM.
+    return (cause instanceof Error ? cause.message : message).replace(/\.$/, '')
   }
 }
