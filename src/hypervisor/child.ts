@@ -134,7 +134,7 @@ export class LaunchedChild implements Launched {
   signal(name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
     try {
-      // As long as the child has not ended, the pid behind it is nobody else's: it is the one who would give it back.
+      // The child ends right after the program behind it: for a pid to be somebody else's by then, all others would have been given out in between.
       process.kill(this.pid, name)
     } catch (error) {
       // It has ended, and its end is on its way here.
