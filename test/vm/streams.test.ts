@@ -36,8 +36,14 @@ describe('input', () => {
         yield Buffer.alloc(65_536)
       }
     }
-    await sandbox().exec(['sleep', '1'], { stdin: pieces() })
+    const stop = new AbortController()
+    const running = sandbox().exec(['sleep', '60'], { stdin: pieces(), signal: stop.signal, killGraceMs: 0 })
+    // Until no more is taken: what its end throws away makes room again.
+    for (let before = -1; before !== taken; await delay(500)) before = taken
+    expect(taken).toBeGreaterThan(0)
     expect(taken).toBeLessThan(2 * mib)
+    stop.abort('enough')
+    await expect(running).rejects.toBe('enough')
   })
 })
 
