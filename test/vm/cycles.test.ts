@@ -3,17 +3,13 @@
 import { readdirSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { createPool } from '../../src/index.ts'
+import { heapBytes } from '../support/memory.ts'
 import { vmProcesses } from './vm.ts'
 
 const cycles = Number(process.env.WARMCELL_CYCLES ?? 60)
 
 /** What the heap may grow by over all cycles, in bytes: less than a kilobyte a cycle would be in the long form. */
 const growthBytesMax = 4 * 1_048_576
-
-function heapBytes(): number {
-  globalThis.gc?.()
-  return process.memoryUsage().heapUsed
-}
 
 it(`${cycles} sandboxes one after the other leave nothing`, { timeout: 1_200_000 }, async () => {
   await using pool = await createPool({ isolation: 'emulated', templates: { base: { resources: { memoryMib: 128 }, warm: 2 } } })
