@@ -1,7 +1,8 @@
 /** What a process that has ended may leave on this host, in the one shape that everything that clears up works with. */
 
 import { readdir, unlink } from 'node:fs/promises'
-import { isAlive, type ProcessIdentity } from './process-identity.ts'
+import { join } from 'node:path'
+import { isAlive, type ProcessIdentity, parseIdentity } from './process-identity.ts'
 
 /**
  * 'microvm': its process still runs, or stands still. 'entry': what the journal says of one that has ended. 'template': one half made or half removed. 'place': templates
@@ -50,6 +51,35 @@ export function deathRegister(): (owner: ProcessIdentity) => Promise<boolean> {
     known.set(name, found)
     return found
   }
+}
+
+export interface LeftIn<Name> {
+  readonly kind: LeftoverKind
+  /** What a name says; undefined for one that is none of these. */
+  readonly parse: (name: string) => Name | undefined
+  readonly remove: (hostPath: string, parsed: Name) => Promise<boolean>
+}
+
+/** What is in a directory under names that say whose it is, and whose owners are dead. None where there is no such directory. */
+export async function leftIn<Name extends { readonly owner: ProcessIdentity }>(
+  hostDirectory: string,
+  { kind, parse, remove }: LeftIn<Name>,
+): Promise<Leftover[]> {
+  const isDead = deathRegister()
+  const left: Leftover[] = []
+  for (const name of await namesIn(hostDirectory)) {
+    const parsed = parse(name)
+    if (parsed === undefined || !(await isDead(parsed.owner))) continue
+    const hostPath = join(hostDirectory, name)
+    left.push({ kind, name: hostPath, ownerPid: parsed.owner.pid, remove: () => remove(hostPath, parsed) })
+  }
+  return left
+}
+
+/** For a name that says its owner in one of the parts between its dots. */
+export function ownerInPart(name: string, index: number): { readonly owner: ProcessIdentity } | undefined {
+  const owner = parseIdentity(name.split('.')[index] ?? '')
+  return owner && { owner }
 }
 
 /** Empty for a directory that is not there. */

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { deathRegister, type Leftover, namesIn, removeFile } from './leftover.ts'
+import { type Leftover, leftIn, ownerInPart, removeFile } from './leftover.ts'
 import { identityText, isAlive, ownIdentity, parseIdentity } from './process-identity.ts'
 
 /** How often one that waits looks, in milliseconds: soon at first, for most waits are short, and then at a pace that costs nothing. */
@@ -96,14 +96,6 @@ function isBefore(one: Ticket, other: Ticket): boolean {
 }
 
 /** The tickets of the dead, for every name. None where there is no such directory. */
-export async function ticketsLeft(hostDirectory: string): Promise<Leftover[]> {
-  const isDead = deathRegister()
-  const left: Leftover[] = []
-  for (const file of await namesIn(hostDirectory)) {
-    const owner = parseIdentity(file.split('.')[2] ?? '')
-    if (owner === undefined || !(await isDead(owner))) continue
-    const hostPath = join(hostDirectory, file)
-    left.push({ kind: 'ticket', name: hostPath, ownerPid: owner.pid, remove: () => removeFile(hostPath) })
-  }
-  return left
+export function ticketsLeft(hostDirectory: string): Promise<Leftover[]> {
+  return leftIn(hostDirectory, { kind: 'ticket', parse: (name) => ownerInPart(name, 2), remove: removeFile })
 }

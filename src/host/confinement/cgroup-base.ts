@@ -25,19 +25,39 @@ interface Hierarchy {
 
 const baseName = 'warmcell'
 
-/** @throws an Error that says why there is none. */
+/** Makes it where it is not there. @throws an Error that says why there is none. */
 export async function findCgroupBase(): Promise<CgroupBase> {
+  let reason = 'this host has no control groups, or does not show them'
+  for (const base of await cgroupBases()) {
+    try {
+      await prepare(base)
+      return base
+    } catch (error) {
+      const { message } = error as Error
+      reason = base.version === 2 ? `${dirname(base.hostPaths.memory)}: ${message}` : message
+    }
+  }
+  throw new Error(reason)
+}
+
+/** Where it may be, best first; nothing is made. */
+export async function cgroupBases(): Promise<CgroupBase[]> {
   const named = process.env.WARMCELL_CGROUP
-  if (named) return unifiedBase([named])
+  if (named) return [unifiedBelow(named)]
   const hierarchies = parseHierarchies(
     await readFile('/proc/self/cgroup', 'utf8'),
     await readFile('/proc/self/mountinfo', 'utf8'),
   )
   const own = hierarchies.find(({ names }) => names.includes('unified'))
   const separate = controllers.map((controller) => hierarchies.find(({ names }) => names.includes(controller)))
-  if (separate.every((one) => one !== undefined)) return separateBase(separate)
-  if (own === undefined) throw new Error('this host has no control groups, or does not show them')
-  return unifiedBase(delegated(own))
+  if (!separate.every((one) => one !== undefined)) return own === undefined ? [] : delegated(own).map(unifiedBelow)
+  const [memory = '', cpu = '', pids = ''] = separate.map(({ hostPath }) => join(hostPath, baseName))
+  return [{ version: 1, hostPaths: { memory, cpu, pids } }]
+}
+
+function unifiedBelow(hostGroupPath: string): CgroupBase {
+  const hostPath = join(hostGroupPath, baseName)
+  return { version: 2, hostPaths: { memory: hostPath, cpu: hostPath, pids: hostPath } }
 }
 
 /** From proc_pid_cgroup(5) and proc_pid_mountinfo(5): pure. */
@@ -73,20 +93,13 @@ function delegated({ hostPath, hostMountPath }: Hierarchy): string[] {
   return isOurs ? [hostPath, parent] : [hostPath]
 }
 
-async function unifiedBase(candidates: readonly string[]): Promise<CgroupBase> {
-  let reason = ''
-  for (const candidate of candidates) {
-    try {
-      await passOn(candidate)
-      const hostPath = join(candidate, baseName)
-      await makeGroup(hostPath)
-      await passOn(hostPath)
-      return { version: 2, hostPaths: { memory: hostPath, cpu: hostPath, pids: hostPath } }
-    } catch (error) {
-      reason = `${candidate}: ${(error as Error).message}`
-    }
+async function prepare({ version, hostPaths }: CgroupBase): Promise<void> {
+  const unified = version === 2
+  for (const hostPath of new Set(Object.values(hostPaths))) {
+    if (unified) await passOn(dirname(hostPath))
+    await makeGroup(hostPath)
+    if (unified) await passOn(hostPath)
   }
-  throw new Error(reason)
 }
 
 /** Lets the groups below have the controllers. */
@@ -95,12 +108,6 @@ async function passOn(hostPath: string): Promise<void> {
   const already = (await readFile(file, 'utf8')).trim().split(' ')
   const wanted = controllers.filter((controller) => !already.includes(controller))
   if (wanted.length > 0) await writeFile(file, wanted.map((controller) => `+${controller}`).join(' '))
-}
-
-async function separateBase(hierarchies: readonly Hierarchy[]): Promise<CgroupBase> {
-  const [memory = '', cpu = '', pids = ''] = hierarchies.map(({ hostPath }) => join(hostPath, baseName))
-  for (const hostPath of new Set([memory, cpu, pids])) await makeGroup(hostPath)
-  return { version: 1, hostPaths: { memory, cpu, pids } }
 }
 
 async function makeGroup(hostPath: string): Promise<void> {

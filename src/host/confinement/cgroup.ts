@@ -5,9 +5,10 @@ import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LaunchLimits } from '../../hypervisor/index.ts'
-import { deathRegister, type Leftover, namesIn } from '../leftover.ts'
-import { identityText, ownIdentity, parseIdentity } from '../process-identity.ts'
-import { type CgroupBase, type Controller, controllers, findCgroupBase } from './cgroup-base.ts'
+import { killProcess } from '../kill.ts'
+import { type Leftover, leftIn, ownerInPart } from '../leftover.ts'
+import { identityText, ownIdentity } from '../process-identity.ts'
+import { type CgroupBase, type Controller, cgroupBases, controllers } from './cgroup-base.ts'
 
 /** In which processors are dealt out, in microseconds: the kernel's default. */
 const cpuPeriodUs = 100_000
@@ -74,43 +75,30 @@ export class Cgroup {
     })
   }
 
-  /** Once its process has ended. */
+  /** Once its process has ended. One that stays all the same is swept when its owner is gone. */
   async remove(): Promise<void> {
-    await Promise.all(this.#hostPaths.map(removeGroup))
+    await Promise.all(this.#hostPaths.map((hostPath) => removeGroup(hostPath, emptyDeadlineMs)))
   }
 }
 
-/** The groups of processes that are gone. */
+/** The groups of processes that are gone. Makes none to look. */
 export async function cgroupsLeft(): Promise<Leftover[]> {
-  const base = await findCgroupBase().catch(() => undefined)
-  if (base === undefined) return []
-  const isDead = deathRegister()
-  const left: Leftover[] = []
-  for (const hostPath of new Set(Object.values(base.hostPaths))) {
-    for (const name of await namesIn(hostPath)) {
-      const owner = parseIdentity(name.split('.')[1] ?? '')
-      if (owner === undefined || !(await isDead(owner))) continue
-      const group = join(hostPath, name)
-      left.push({ kind: 'group', name: group, ownerPid: owner.pid, remove: () => removeLeft(group) })
-    }
-  }
-  return left
+  const bases = await cgroupBases().catch((): CgroupBase[] => [])
+  const hostPaths = new Set(bases.flatMap(({ hostPaths }) => Object.values(hostPaths)))
+  const parse = (name: string) => ownerInPart(name, 1)
+  const left = [...hostPaths].map((hostPath) => leftIn(hostPath, { kind: 'group', parse, remove: removeLeft }))
+  return (await Promise.all(left)).flat()
 }
 
 /** With whatever is in it: nobody else's process is in a group of ours, whatever it calls itself by now. */
 async function removeLeft(hostPath: string): Promise<boolean> {
-  const until = performance.now() + killDeadlineMs
-  for (;;) {
-    const { code, message } = await rmdir(hostPath).then(
-      () => ({ code: undefined, message: '' }),
-      (error: NodeJS.ErrnoException) => error,
-    )
-    if (code === undefined) return true
-    if (code === 'ENOENT') return false
-    if (code !== 'EBUSY' || performance.now() > until) throw new Error(message)
-    for (const pid of await membersOf(hostPath)) killIfThere(pid)
-    await delay(emptyPollMs)
+  const killMembers = async (): Promise<void> => {
+    for (const pid of await membersOf(hostPath)) killProcess(pid)
   }
+  const failure = await removeGroup(hostPath, killDeadlineMs, killMembers)
+  if (failure === undefined) return true
+  if (failure.code === 'ENOENT') return false
+  throw failure
 }
 
 async function membersOf(hostPath: string): Promise<number[]> {
@@ -118,23 +106,20 @@ async function membersOf(hostPath: string): Promise<number[]> {
   return text.split('\n').filter(Boolean).map(Number)
 }
 
-function killIfThere(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
-  }
-}
-
-async function removeGroup(hostPath: string): Promise<void> {
-  const until = performance.now() + emptyDeadlineMs
+/** Why it is still there, undefined when it is not. */
+async function removeGroup(
+  hostPath: string,
+  deadlineMs: number,
+  whileBusy?: () => Promise<void>,
+): Promise<NodeJS.ErrnoException | undefined> {
+  const until = performance.now() + deadlineMs
   for (;;) {
-    const { code } = await rmdir(hostPath).then(
-      () => ({ code: undefined }),
+    const failure = await rmdir(hostPath).then(
+      () => undefined,
       (error: NodeJS.ErrnoException) => error,
     )
-    // One that stays is swept when its owner is gone.
-    if (code !== 'EBUSY' || performance.now() > until) return
+    if (failure?.code !== 'EBUSY' || performance.now() > until) return failure
+    await whileBusy?.()
     await delay(emptyPollMs)
   }
 }

@@ -2,13 +2,15 @@
 
 import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { chmod, constants, copyFile, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { chmod, constants, copyFile, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { LaunchedProgram } from '../../hypervisor/index.ts'
 import { fingerprint } from '../file-digest.ts'
+import { leftIn, ownerInPart } from '../leftover.ts'
 import { preparePrivateDirectory } from '../private-directory.ts'
-import { identityText, isAlive, ownIdentity, parseIdentity } from '../process-identity.ts'
+import { identityText, ownIdentity } from '../process-identity.ts'
 
 /** Where the tree is for the process in it. Its own directory: whatever else the process is shown keeps the path it has on the host. */
 const treePath = '/program'
@@ -39,8 +41,9 @@ export class ProgramTree {
   static async prepare(hostDirectory: string, program: LaunchedProgram, helpers: readonly string[]): Promise<ProgramTree> {
     const files = new Map<string, string>()
     const loaded = new Map<string, boolean>()
-    for (const hostPath of [program.hostPath, ...helpers]) {
-      const libraries = await librariesOf(hostPath)
+    const programs = [program.hostPath, ...helpers]
+    const linked = await Promise.all(programs.map(async (hostPath) => ({ hostPath, libraries: await librariesOf(hostPath) })))
+    for (const { hostPath, libraries } of linked) {
       loaded.set(hostPath, libraries.loader !== undefined)
       files.set(join('bin', basename(hostPath)), hostPath)
       if (libraries.loader !== undefined) files.set('loader', libraries.loader)
@@ -97,13 +100,7 @@ async function store(hostDirectory: string, files: TreeFiles): Promise<string> {
   await preparePrivateDirectory(hostDirectory)
   const hostPath = join(hostDirectory, await keyOf(files))
   await sweepDrafts(hostDirectory)
-  if (
-    await stat(hostPath).then(
-      () => true,
-      () => false,
-    )
-  )
-    return hostPath
+  if (existsSync(hostPath)) return hostPath
   const draft = `${hostPath}.${identityText(await ownIdentity())}.${randomBytes(4).toString('hex')}`
   try {
     for (const [name, source] of files) {
@@ -113,12 +110,7 @@ async function store(hostDirectory: string, files: TreeFiles): Promise<string> {
       await chmod(target, 0o555)
     }
     // Whatever this process's umask: another user has to find its way in it.
-    for (const directory of [
-      draft,
-      ...[...new Set([...files.keys()].map(dirname))].filter((name) => name !== '.').map((name) => join(draft, name)),
-    ]) {
-      await chmod(directory, 0o755)
-    }
+    for (const name of new Set(['.', ...[...files.keys()].map(dirname)])) await chmod(join(draft, name), 0o755)
     await rename(draft, hostPath)
   } catch (error) {
     await rm(draft, { recursive: true, force: true })
@@ -132,16 +124,16 @@ async function store(hostDirectory: string, files: TreeFiles): Promise<string> {
 /** By what each file is now, not by what it holds: to read 60 MB would take longer than all else. */
 async function keyOf(files: TreeFiles): Promise<string> {
   const digest = createHash('sha256')
-  for (const [name, source] of [...files].sort()) {
-    digest.update(`${name}\0${source}\0${fingerprint(await stat(await realpath(source), { bigint: true }))}\0`)
-  }
+  const described = [...files]
+    .sort()
+    .map(async ([name, source]) => `${name}\0${source}\0${fingerprint(await stat(source, { bigint: true }))}\0`)
+  for (const line of await Promise.all(described)) digest.update(line)
   return digest.digest('hex').slice(0, 32)
 }
 
 /** Those of processes that were killed meanwhile. */
 async function sweepDrafts(hostDirectory: string): Promise<void> {
-  for (const name of await readdir(hostDirectory)) {
-    const owner = parseIdentity(name.split('.')[1] ?? '')
-    if (owner !== undefined && !(await isAlive(owner))) await rm(join(hostDirectory, name), { recursive: true, force: true })
-  }
+  const remove = (hostPath: string): Promise<boolean> => rm(hostPath, { recursive: true, force: true }).then(() => true)
+  const drafts = await leftIn(hostDirectory, { kind: 'file', parse: (name) => ownerInPart(name, 1), remove })
+  for (const draft of drafts) await draft.remove()
 }

@@ -1,6 +1,7 @@
 /** Ending the processes of a microVM whose owner is dead, and nobody else's. */
 
 import { setTimeout as delay } from 'node:timers/promises'
+import { killProcess } from '../kill.ts'
 import { type Recognise, vmBehind } from '../lineage.ts'
 import { identityOf, isAlive, isOfThisBoot, type ProcessIdentity } from '../process-identity.ts'
 import { commandLineOf, pidsWith } from '../processes.ts'
@@ -50,20 +51,11 @@ async function endProcess(one: ProcessIdentity, id: string, recognise: Recognise
     // A process that is ending has no command line any more.
     if (!killed && argv.length > 0) {
       if (vmBehind(argv, recognise)?.id !== id) throw new Error(`the process ${one.pid} does not look like it any more`)
-      kill(one.pid)
+      killProcess(one.pid)
       killed = true
     }
     if (performance.now() > until) throw new Error(`the process ${one.pid} does not end`)
     await delay(pollMs)
-  }
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    if (code !== 'ESRCH') throw new Error(`the process ${pid} cannot be ended: ${message}`)
   }
 }
 

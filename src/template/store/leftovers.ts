@@ -2,7 +2,7 @@
 
 import { realpath, rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import { assertPrivateDirectory, deathRegister, type Leftover, namesIn, type Sweeper, ticketsLeft } from '../../host/index.ts'
+import { assertPrivateDirectory, type Leftover, leftIn, type Sweeper, ticketsLeft } from '../../host/index.ts'
 import { locksDirectory, parseTemporaryName, temporaryName } from './layout.ts'
 import { orphansLeft } from './orphans.ts'
 import { diskPlacePath, memoryPlacePath } from './place.ts'
@@ -24,18 +24,15 @@ export function orphanPlaceSweeper(hostStateDirectory: string): Sweeper {
 }
 
 /** In one place: of one key, or of all. */
-export async function draftsLeft(hostPlacePath: string, ofKey?: string): Promise<Leftover[]> {
-  const isDead = deathRegister()
-  const left: Leftover[] = []
-  for (const name of await namesIn(hostPlacePath)) {
-    const temporary = parseTemporaryName(name)
-    if (temporary === undefined || (ofKey !== undefined && temporary.key !== ofKey)) continue
-    if (!(await isDead(temporary.owner))) continue
-    const hostPath = join(hostPlacePath, name)
-    const remove = (): Promise<boolean> => takeAway(hostPlacePath, hostPath, temporary.key)
-    left.push({ kind: 'template', name: hostPath, ownerPid: temporary.owner.pid, remove })
-  }
-  return left
+export function draftsLeft(hostPlacePath: string, ofKey?: string): Promise<Leftover[]> {
+  return leftIn(hostPlacePath, {
+    kind: 'template',
+    parse: (name) => {
+      const temporary = parseTemporaryName(name)
+      return ofKey === undefined || temporary?.key === ofKey ? temporary : undefined
+    },
+    remove: (hostPath, { key }) => takeAway(hostPlacePath, hostPath, key),
+  })
 }
 
 /** Under a name of this process's own first: of two that remove it one has it, and if that one is killed too, it is found again. */
