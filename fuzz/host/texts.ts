@@ -1,9 +1,9 @@
 /** Functions that make something of a foreign text: what is shown of it, what a terminal is to be told, where its paths lead, which process it speaks of. */
 
 import assert from 'node:assert/strict'
+import { readProcessStat } from '../../src/common/process-stat.ts'
 import { foreignLines, foreignText } from '../../src/common/text.ts'
 import { identityText, parseIdentity } from '../../src/host/process-identity.ts'
-import { readProcessStat } from '../../src/host/process-stat.ts'
 import { recogniseVm } from '../../src/hypervisor/qemu/recognise.ts'
 import { componentsOf, linkRefusal, Tree } from '../../src/sandbox/files/confine.ts'
 import { Modes } from '../../src/sandbox/pty/modes.ts'

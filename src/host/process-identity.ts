@@ -1,8 +1,8 @@
 /** Which process is meant. A pid is given out again; a pid with its start time and the boot of its host is not. */
 
 import { readFile } from 'node:fs/promises'
+import { hasEnded, type ProcessStat, readProcessStat } from '../common/process-stat.ts'
 import { hostBootId } from './boot-id.ts'
-import { hasEnded, type ProcessStat, readProcessStat } from './process-stat.ts'
 
 export interface ProcessIdentity {
   readonly pid: number
@@ -15,8 +15,12 @@ export interface ProcessIdentity {
 /** As many digits of the boot id as tell boots apart: 48 bits. */
 const bootDigits = 12
 
+let own: ProcessIdentity | undefined
+
+/** Looked for once: it does not change. */
 export async function ownIdentity(): Promise<ProcessIdentity> {
-  return (await identityOf(process.pid)) ?? { pid: process.pid, startedAt: '0', boot: await bootDigest() }
+  own ??= (await identityOf(process.pid)) ?? { pid: process.pid, startedAt: '0', boot: await bootDigest() }
+  return own
 }
 
 /** Who has this pid now; undefined when nobody has, or when the one who had it has ended and was not yet reaped. */

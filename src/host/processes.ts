@@ -1,7 +1,7 @@
 /** The processes of this host, as Linux tells of them in /proc. */
 
 import { readdir, readFile } from 'node:fs/promises'
-import { hasEnded, type ProcessStat, readProcessStat } from './process-stat.ts'
+import { hasEnded, type ProcessStat, readProcessStat } from '../common/process-stat.ts'
 
 /** What it takes to know whose a process is. */
 export interface ProcessKin {

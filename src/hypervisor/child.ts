@@ -10,8 +10,8 @@ import type { VmEnd } from './hypervisor.ts'
 import type { Launch, Launched } from './launcher.ts'
 import { strayDescriptors } from './stray-descriptors.ts'
 
-/** What a program is told of its environment where nothing else is said. */
-export const childEnvironment = { PATH: '/usr/bin:/bin', LC_ALL: 'C' } as const
+/** Nothing of the host's environment is a child's business. */
+const childEnvironment = { PATH: '/usr/bin:/bin', LC_ALL: 'C' } as const
 
 /** Where a child's inheritance begins: behind its standard streams. */
 export const firstDescriptor = 3
@@ -29,24 +29,24 @@ process.on('exit', () => {
 })
 
 export interface StartOptions {
-  readonly env: Readonly<Record<string, string>>
   /** How many pipes of this process's own it inherits behind what the launch asks for. */
   readonly ownPipes?: number
   /** Clears away what was made for it, once it has ended. */
   readonly release?: () => Promise<void>
 }
 
-/** Makes the files that it is to write. @throws `BOOT_FAILED`, with none of them left, when one is there already or cannot be made. */
-export async function makeFiles(launch: Launch): Promise<void> {
+/** Makes the files that a launch is to write, and starts it: none of them is left when that fails. @throws `BOOT_FAILED` when one is there already or cannot be made. */
+export async function withFiles<T>(launch: Launch, start: () => Promise<T>): Promise<T> {
   const made: string[] = []
   try {
     for (const hostPath of launch.writes) {
       await writeFile(hostPath, '', { flag: 'wx', mode: 0o600 })
       made.push(hostPath)
     }
+    return await start()
   } catch (cause) {
     for (const hostPath of made) await rm(hostPath, { force: true })
-    throw startFailure(launch, cause as NodeJS.ErrnoException)
+    throw WarmcellError.is(cause) ? cause : startFailure(launch, cause as NodeJS.ErrnoException)
   }
 }
 
@@ -55,8 +55,8 @@ export async function makeFiles(launch: Launch): Promise<void> {
  *
  * @throws `BOOT_FAILED` when the system starts no process, or has no such file.
  */
-export async function startChild(command: readonly string[], launch: Launch, options: StartOptions): Promise<LaunchedChild> {
-  const { env, ownPipes = 0, release } = options
+export async function startChild(command: readonly string[], launch: Launch, options: StartOptions = {}): Promise<LaunchedChild> {
+  const { ownPipes = 0, release } = options
   const files: FileHandle[] = []
   try {
     for (const hostPath of launch.opens) files.push(await open(hostPath, 'r'))
@@ -66,8 +66,7 @@ export async function startChild(command: readonly string[], launch: Launch, opt
     const child = spawn(file, args, {
       stdio: await withoutStrays(stdio, files),
       cwd: '/',
-      // Nothing of the host's environment is its business.
-      env,
+      env: childEnvironment,
     })
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve)
@@ -165,7 +164,7 @@ function endBehind(exitCode: number | null, signal: NodeJS.Signals | null): VmEn
 }
 
 /** In words, with what to do about what the host is short of. */
-export function startFailure({ id, program }: Launch, cause: NodeJS.ErrnoException): WarmcellError {
+function startFailure({ id, program }: Launch, cause: NodeJS.ErrnoException): WarmcellError {
   const hint =
     cause.code === 'EMFILE' || cause.code === 'ENFILE'
       ? 'Raise the limit of open files (ulimit -n): a microVM takes about ten.'

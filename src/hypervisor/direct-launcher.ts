@@ -1,6 +1,6 @@
 /** Starting a hypervisor as it is: a child of this process and of its user, held by nothing but its parent's life. */
 
-import { childEnvironment, makeFiles, startChild } from './child.ts'
+import { startChild, withFiles } from './child.ts'
 import type { Launcher } from './launcher.ts'
 import { findProgram } from './program.ts'
 
@@ -12,9 +12,6 @@ export async function directLauncher(): Promise<Launcher> {
   const setpriv = process.platform === 'linux' ? await findProgram('setpriv') : undefined
   const wrapper = setpriv === undefined ? [] : [setpriv, '--pdeathsig', 'KILL', '--']
   return {
-    launch: async (launch) => {
-      await makeFiles(launch)
-      return startChild([...wrapper, launch.program.hostPath, ...launch.args], launch, { env: childEnvironment })
-    },
+    launch: (launch) => withFiles(launch, () => startChild([...wrapper, launch.program.hostPath, ...launch.args], launch)),
   }
 }

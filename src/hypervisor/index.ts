@@ -1,4 +1,4 @@
-export { childEnvironment, firstDescriptor, type LaunchedChild, makeFiles, startChild, startFailure } from './child.ts'
+export { firstDescriptor, type LaunchedChild, startChild, withFiles } from './child.ts'
 export { directLauncher } from './direct-launcher.ts'
 export type {
   Hypervisor,

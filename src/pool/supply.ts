@@ -4,13 +4,14 @@ import { WarmcellError } from '../errors.ts'
 import type { Machine } from '../machine/index.ts'
 import type { BuildOptions, Snapshot, Template } from '../template/index.ts'
 import { Alarm } from './alarm.ts'
-import { Budget, type BudgetLimits, type Cost } from './budget.ts'
+import { Budget, type BudgetLimits } from './budget.ts'
 import { Conditions } from './conditions.ts'
 import { Disposal, type Stocked } from './disposal.ts'
 import type { Edition } from './edition.ts'
 import { Factory, type FactoryParts } from './factory.ts'
-import { decide, type GiveWay, hasRoomFor, lineDemand, type ShelfView, type Step } from './plan.ts'
+import { decide, type GiveWay, lineDemand, type ShelfView, type Step } from './plan.ts'
 import { Queueing, type Request, type Supplied } from './queueing.ts'
+import { lacksRoom, type Standing, whatIsWaitedFor, whyRefused } from './scarcity.ts'
 import type { Shelf } from './shelf.ts'
 
 /** What a supply is made of, and whom it tells. */
@@ -27,10 +28,6 @@ export interface SupplyParts extends Pick<FactoryParts, 'source' | 'makingsAtOnc
 
 /** Taking a warm machine is one round trip of a millisecond, on an overloaded host tens of them: a guest that has not answered by then does not. */
 const wakeDeadlineMs = 1_000
-
-const nothing: Cost = { memoryMib: 0, sandboxes: 0 }
-
-const othersFirst = 'creates before this one take what is left'
 
 export class Supply {
   readonly budget: Budget
@@ -95,7 +92,7 @@ export class Supply {
       if (await this.#wake(shelf, taken.machine, request.signal)) return taken
     }
     request.signal.throwIfAborted()
-    const refusal = this.#refusal(shelf)
+    const refusal = whyRefused(this.#standing(shelf))
     if (refusal !== undefined) throw this.#parts.exhausted('exhausted', refusal, request.tenant)
     return this.#standInLine(shelf, request)
   }
@@ -187,31 +184,17 @@ export class Supply {
     }
   }
 
-  /** Why a create cannot even wait. */
-  #refusal(shelf: Shelf): string | undefined {
-    const { cost } = shelf.edition
-    const shortage = this.budget.shortage(cost)
-    if (this.budget.holds(cost) === 0) return shortage ?? 'it is larger than the budget'
-    if (this.#parts.mode !== 'fail') return undefined
-    if (shelf.stocked) return `nothing of '${shelf.name}' is warm`
-    // There is no stock to wait for: one is made if there is room for it, and for those before it.
-    return this.#hasRoomFor(cost) ? undefined : (shortage ?? othersFirst)
-  }
-
-  #hasRoomFor(cost: Cost): boolean {
-    return hasRoomFor(cost, [...this.#views(performance.now()).values()], this.budget)
-  }
-
   async #standInLine(shelf: Shelf, request: Request): Promise<Supplied> {
     // It may have been forgotten, as nobody needed it, while this create tried to wake what it had.
     if (!this.#shelves.has(shelf.key)) this.add(shelf)
     const { acquireTimeoutMs, exhausted, mode, onExhausted } = this.#parts
-    const onDeadline = (): WarmcellError => exhausted('deadline', this.#whatIsWaitedFor(shelf), request.tenant)
+    const onDeadline = (): WarmcellError =>
+      exhausted('deadline', `after ${acquireTimeoutMs} ms in line, ${whatIsWaitedFor(this.#standing(shelf))}`, request.tenant)
     try {
       const turn = this.#queueing.stand(shelf.key, request, acquireTimeoutMs, onDeadline)
       this.pump()
       const inLine = this.waiting(shelf.key) > 0
-      if (inLine && ((mode === 'wait' && shelf.stocked) || !this.#hasRoomFor(nothing))) onExhausted()
+      if (inLine && ((mode === 'wait' && shelf.stocked) || lacksRoom(this.#standing(shelf)))) onExhausted()
       const supplied = await turn
       if (!request.signal.aborted) return supplied
       await this.#disposal.end(supplied.machine)
@@ -224,11 +207,10 @@ export class Supply {
     }
   }
 
-  #whatIsWaitedFor(shelf: Shelf): string {
-    const after = `after ${this.#parts.acquireTimeoutMs} ms in line, `
-    if (!this.#hasRoomFor(nothing)) return `${after}${this.budget.shortage(shelf.edition.cost) ?? othersFirst}`
-    if (!shelf.edition.built) return `${after}'${shelf.name}' was still being built`
-    return `${after}${shelf.makings.size} of '${shelf.name}' were in the making for ${this.waiting(shelf.key)} who waited`
+  #standing(shelf: Shelf): Standing {
+    const { budget } = this
+    const shelves = [...this.#views(performance.now()).values()]
+    return { shelf, waiting: this.waiting(shelf.key), shelves, budget, mode: this.#parts.mode }
   }
 
   #handOver({ key }: Shelf, { template }: Edition, machine: Machine): boolean {

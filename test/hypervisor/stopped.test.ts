@@ -88,12 +88,13 @@ describe.runIf(process.platform === 'linux')('on Linux', () => {
   })
 })
 
+const theRest = '1 12 12 0 -1 4194560 100 0 0 0 150 50 0 0 20 0 1 0 123456 1000 100'
 test.each([
-  ['12 (qemu) T 1 12 12 0 -1', true],
-  ['12 (a) S (b) T 1 12 12 0', true],
-  ['12 (x) T 1) S 1 12 12 0', false],
-  ['12 (qemu) t 1 12 12 0 -1', false],
-  ['12 (qemu) S 1 12 12 0 -1', false],
+  [`12 (qemu) T ${theRest}`, true],
+  [`12 (a) S (b) T ${theRest}`, true],
+  [`12 (x) T 1) S ${theRest}`, false],
+  [`12 (qemu) t ${theRest}`, false],
+  [`12 (qemu) S ${theRest}`, false],
   ['', false],
 ])('%o: stopped by a signal: %o', (stat, expected) => {
   expect(isStopped(stat)).toBe(expected)

@@ -62,23 +62,23 @@ export function boxWords({ bwrap, tree, descriptors }: Box, launch: Launch, isRo
   ]
 }
 
+/** What anybody may ask setpriv(1) for, last of all. */
+const noMoreRights = ['--inh-caps=-all', '--ambient-caps=-all', '--no-new-privs', '--pdeathsig', 'KILL', '--']
+
 /** The last link in a box that root has made. The signal comes last: to become another user takes it away. */
 export function userWords(userId: number, groups: readonly number[], setpriv: readonly string[]): string[] {
   return [
     ...setpriv,
     ...['--reuid', String(userId), '--regid', String(userId)],
     ...(groups.length === 0 ? ['--clear-groups'] : ['--groups', groups.join(',')]),
-    ...['--bounding-set=-all', '--inh-caps=-all', '--ambient-caps=-all', '--no-new-privs', '--pdeathsig', 'KILL', '--'],
+    '--bounding-set=-all',
+    ...noMoreRights,
   ]
 }
 
 /** What can be done without a box: no more rights than there are, and the end with its parent. */
 export function bareWords(setpriv: string, isRoot: boolean): string[] {
-  return [
-    setpriv,
-    ...(isRoot ? ['--bounding-set=-all'] : []),
-    ...['--inh-caps=-all', '--ambient-caps=-all', '--no-new-privs', '--pdeathsig', 'KILL', '--'],
-  ]
+  return [setpriv, ...(isRoot ? ['--bounding-set=-all'] : []), ...noMoreRights]
 }
 
 /** The directories that lead to the paths, each before those in it. */

@@ -8,15 +8,13 @@ import { Cleanup } from '../../common/cleanup.ts'
 import { foreignLines } from '../../common/text.ts'
 import { WarmcellError } from '../../errors.ts'
 import {
-  childEnvironment,
   firstDescriptor,
   type Launch,
   type Launched,
   type LaunchedChild,
   type Launcher,
-  makeFiles,
   startChild,
-  startFailure,
+  withFiles,
 } from '../../hypervisor/index.ts'
 import { Cgroup } from './cgroup.ts'
 import type { CgroupBase } from './cgroup-base.ts'
@@ -42,13 +40,16 @@ export class ConfinedLauncher implements Launcher {
     this.#holds = holds
   }
 
-  async launch(launch: Launch): Promise<Launched> {
+  launch(launch: Launch): Promise<Launched> {
+    return withFiles(launch, () => this.#start(launch))
+  }
+
+  async #start(launch: Launch): Promise<Launched> {
     const { isRoot, box, filter, cgroups } = this.#holds
     const cleanup = new Cleanup()
     let launched: LaunchedChild | undefined
     try {
       const userId = isRoot && box !== undefined ? ownUserId() : undefined
-      await makeFiles(launch)
       if (userId !== undefined) {
         cleanup.defer(() => giveTo(launch.writes, undefined))
         await giveTo(launch.writes, userId)
@@ -58,7 +59,7 @@ export class ConfinedLauncher implements Launcher {
       group?.catch(() => {})
       cleanup.defer(async () => (await group?.catch(() => undefined))?.remove())
       const ownPipes = box === undefined ? 0 : filter === undefined ? 1 : 2
-      const options = { env: childEnvironment, ownPipes, release: () => cleanup.run() }
+      const options = { ownPipes, release: () => cleanup.run() }
       launched = await startChild(await this.#command(launch, userId), launch, options)
       if (box !== undefined) await this.#intoBox(launched, launch)
       await (await group)?.join(launched.pid)
@@ -66,7 +67,7 @@ export class ConfinedLauncher implements Launcher {
     } catch (error) {
       launched?.signal('SIGKILL')
       await (launched === undefined ? cleanup.run() : launched.ended)
-      throw WarmcellError.is(error) ? error : startFailure(launch, error as NodeJS.ErrnoException)
+      throw error
     }
   }
 

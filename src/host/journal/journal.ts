@@ -5,7 +5,7 @@ import { rename, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { WarmcellError } from '../../errors.ts'
 import { preparePrivateDirectory } from '../private-directory.ts'
-import { identityOf, ownIdentity, type ProcessIdentity } from '../process-identity.ts'
+import { identityOf, ownIdentity } from '../process-identity.ts'
 import { isShortage } from '../shortage.ts'
 import { entryName, type JournalEntry } from './entry.ts'
 
@@ -19,7 +19,6 @@ export function journalDirectory(hostStateDirectory: string): string {
  */
 export class Journal {
   readonly #hostDirectory: string
-  #owner: Promise<ProcessIdentity> | undefined
   #prepared: Promise<void> | undefined
 
   constructor(hostStateDirectory: string) {
@@ -42,8 +41,7 @@ export class Journal {
    */
   async begin(id: string): Promise<OpenEntry> {
     await this.prepare()
-    this.#owner ??= ownIdentity()
-    const entry: JournalEntry = { id, owner: await this.#owner, program: undefined, nonce: randomBytes(4).toString('hex') }
+    const entry: JournalEntry = { id, owner: await ownIdentity(), program: undefined, nonce: randomBytes(4).toString('hex') }
     return new OpenEntry(await this.#create(entry), entry, this)
   }
 

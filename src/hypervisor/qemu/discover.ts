@@ -18,8 +18,8 @@ const versionMin = [8, 2] as const
 const installHint =
   'Install QEMU 8.2 or newer: on Debian 13 and Ubuntu 24.04 `apt-get install qemu-system-x86`, on Debian 12 the same with `-t bookworm-backports`.'
 
-/** To say its version takes 20 ms, seconds on a host that swaps. */
-const versionDeadlineMs = 5_000
+/** To say something of itself takes 20 ms, seconds on a host that swaps. */
+const answerDeadlineMs = 5_000
 
 /** The architectures of Node, in QEMU's words. */
 const qemuArchitectures: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64' }
@@ -38,12 +38,8 @@ export async function findQemu(): Promise<QemuBinary> {
   const hostPath = await findProgram(program)
   if (hostPath === undefined)
     throw new WarmcellError('HOST_UNSUPPORTED', `There is no ${program} on this host.`, { hint: installHint })
-  const { stdout } = await promisify(execFile)(hostPath, ['--version'], { timeout: versionDeadlineMs }).catch(
-    (cause: unknown) => {
-      throw new WarmcellError('HOST_UNSUPPORTED', `${hostPath} does not run.`, { hint: installHint, cause })
-    },
-  )
-  const version = /version (\d+\.\d+(?:\.\d+)?)/.exec(stdout)?.[1]
+  const [said, hostDataPaths] = await Promise.all([ask(hostPath, '--version'), findFirmware(hostPath)])
+  const version = /version (\d+\.\d+(?:\.\d+)?)/.exec(said)?.[1]
   if (version === undefined)
     throw new WarmcellError('HOST_UNSUPPORTED', `${hostPath} does not say its version as QEMU does.`, { hint: installHint })
   const [major = 0, minor = 0] = version.split('.').map(Number)
@@ -52,16 +48,26 @@ export async function findQemu(): Promise<QemuBinary> {
       hint: installHint,
     })
   }
-  return { hostPath, version, hostDataPaths: await findFirmware(hostPath).catch(() => []) }
+  return { hostPath, version, hostDataPaths }
+}
+
+/** What QEMU says of itself. @throws `HOST_UNSUPPORTED` when it does not run. */
+async function ask(hostPath: string, ...words: string[]): Promise<string> {
+  try {
+    const { stdout } = await promisify(execFile)(hostPath, words, { timeout: answerDeadlineMs })
+    return stdout
+  } catch (cause) {
+    throw new WarmcellError('HOST_UNSUPPORTED', `${hostPath} does not run.`, { hint: installHint, cause })
+  }
 }
 
 /** The firmware that machines like ours start from: it comes with QEMU, under these names. */
 const firmware = ['qboot.rom', 'bios-microvm.bin', 'linuxboot_dma.bin', 'linuxboot.bin', 'pvh.bin', 'kvmvapic.bin']
 
-/** Each as QEMU itself would find it: in the first of its directories that has it. */
+/** Each as QEMU itself would find it: in the first of its directories that has it. None, where it does not tell its directories. */
 async function findFirmware(hostPath: string): Promise<string[]> {
-  const { stdout } = await promisify(execFile)(hostPath, ['-L', 'help'], { timeout: versionDeadlineMs })
-  const directories = stdout.split('\n').filter((line) => line.startsWith('/'))
+  const said = await ask(hostPath, '-L', 'help').catch(() => '')
+  const directories = said.split('\n').filter((line) => line.startsWith('/'))
   const found = firmware.map(async (name) => {
     for (const directory of directories) {
       const candidate = join(directory, name)

@@ -1,6 +1,7 @@
 /** Noticing that a hypervisor's process was stopped by somebody else: it answers nothing from then on, and does not end either. */
 
 import { readFile } from 'node:fs/promises'
+import { readProcessStat } from '../../common/process-stat.ts'
 
 /**
  * Between two looks at all processes, in milliseconds. One must be found stopped at two looks in a row, so that a stop of a moment is no crash, and whoever
@@ -67,9 +68,9 @@ export class StopGuard {
   }
 }
 
-/** By a signal ('T'); one that a debugger holds ('t') is whoever debugs it's own affair. Field 3 of proc_pid_stat(5), behind a name that may hold anything. */
+/** By a signal ('T'); one that a debugger holds ('t') is whoever debugs it's own affair. */
 export function isStopped(stat: string): boolean {
-  return stat.slice(stat.lastIndexOf(')') + 2).startsWith('T ')
+  return readProcessStat(stat)?.state === 'T'
 }
 
 /** One after the other: a host with hundreds of them must not read hundreds of files at once. */

@@ -7,10 +7,9 @@ import { openTemplates, type Sandbox, WarmcellError } from '../../../src/index.t
 import { effort, within } from '../../support/effort.ts'
 import { Scratch } from '../../support/scratch.ts'
 import { poolOfThisFile, sandboxOfThisFile, vmProcesses } from '../vm.ts'
-import { phasedPool, Striker } from './faulty-pool.ts'
+import { phasedPool, placeOfThisFile, Striker, small } from './faulty-pool.ts'
 import { clonePhases, type Phase, templatePhases, word } from './phases.ts'
 
-const small = { resources: { memoryMib: 128 } }
 const limitMs = 15_000
 
 /** After so many turns of the event loop a call is given up: at first each of them, for that is where its awaits are. */
@@ -34,13 +33,7 @@ async function abortedAfter(count: number, call: (signal: AbortSignal) => Promis
 }
 
 describe('a create', () => {
-  let scratch: Scratch
-  beforeAll(async () => {
-    scratch = new Scratch()
-    await using pool = await phasedPool(scratch.join('state'), { base: small }, () => {})
-    await pool.ready({ template: 'base' })
-  })
-  afterAll(() => scratch[Symbol.dispose]())
+  const stateDirectory = placeOfThisFile()
 
   const ofStock: Phase[] = ['exercising', 'resting', 'stocked', 'waking']
   const beforeHandedOver = (Object.keys(clonePhases) as Phase[]).slice(0, Object.keys(clonePhases).indexOf('binding') + 1)
@@ -48,7 +41,7 @@ describe('a create', () => {
     'given up while a microVM for it is in the phase %s: nothing is left when it rejects',
     async (phase) => {
       const striker = new Striker()
-      await using pool = await phasedPool(scratch.join('state'), { base: small }, striker.at)
+      await using pool = await phasedPool(stateDirectory(), { base: small }, striker.at)
       const abort = new AbortController()
       striker.next(phase, () => abort.abort('changed my mind'))
       const creating = pool.createSandbox({ signal: abort.signal, files: { [word('binding')]: 'x' } })
@@ -61,7 +54,7 @@ describe('a create', () => {
 
   it('given up while a warm one is waking for it: that one is gone, and the stock is filled up', async () => {
     const striker = new Striker()
-    await using pool = await phasedPool(scratch.join('state'), { base: { ...small, warm: 1 } }, striker.at)
+    await using pool = await phasedPool(stateDirectory(), { base: { ...small, warm: 1 } }, striker.at)
     await pool.ready()
     const abort = new AbortController()
     striker.next('waking', () => abort.abort('changed my mind'))
@@ -75,7 +68,7 @@ describe('a create', () => {
     async (phase) => {
       const striker = new Striker()
       const setup = [`echo ${word('setup')} ${phase}; sleep 0.2`]
-      await using pool = await phasedPool(scratch.join('state'), { base: small }, striker.at)
+      await using pool = await phasedPool(stateDirectory(), { base: small }, striker.at)
       const abort = new AbortController()
       striker.next(phase, () => abort.abort('changed my mind'))
       await expect(
@@ -84,7 +77,7 @@ describe('a create', () => {
       await expect.poll(() => vmProcesses(), { timeout: limitMs }).toEqual([])
       await expect.poll(() => drafts(process.env.WARMCELL_TEMPLATE_DIR ?? ''), { timeout: limitMs }).toEqual([])
       expect(
-        (await (await openTemplates({ isolation: 'emulated', stateDir: scratch.join('state') })).list()).map(({ name }) => name),
+        (await (await openTemplates({ isolation: 'emulated', stateDir: stateDirectory() })).list()).map(({ name }) => name),
       ).not.toContain('mine')
     },
   )

@@ -4,8 +4,8 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { createPool, type DestroyReason } from '../../../src/index.ts'
 import { effort, within } from '../../support/effort.ts'
 import { poolOfThisFile } from '../vm.ts'
+import { small } from './faulty-pool.ts'
 
-const small = { resources: { memoryMib: 128 } }
 const pool = poolOfThisFile({ templates: { base: small }, tenants: { counted: { createsPerMinute: 1 } } })
 
 const hour = 3_600_000

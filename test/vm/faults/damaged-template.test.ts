@@ -17,8 +17,7 @@ import { expect, it } from 'vitest'
 import { createPool } from '../../../src/index.ts'
 import { effort, within } from '../../support/effort.ts'
 import { Scratch } from '../../support/scratch.ts'
-
-const small = { resources: { memoryMib: 128 } }
+import { small } from './faulty-pool.ts'
 
 /** With writing allowed for as long as it takes, as only its owner or a broken disk could. */
 function damaging(directory: string, change: (memory: string) => void): void {

@@ -1,16 +1,33 @@
 /** A pool of real microVMs in which something happens at a phase: everything is as `createPool` makes it, but for who listens at the hypervisor. */
 
 import { join } from 'node:path'
+import { afterAll, beforeAll } from 'vitest'
 import { confine, infoOf, Journal, journalled, prepareStateDirectory } from '../../../src/host/index.ts'
 import { findQemu, QemuHypervisor } from '../../../src/hypervisor/qemu/index.ts'
 import { findGuestImage } from '../../../src/image/index.ts'
 import { bootMachine, parkMachine } from '../../../src/machine/index.ts'
 import { MachinePool, type PoolOptions } from '../../../src/pool/index.ts'
 import { planBoot, resolveTemplates, Templates } from '../../../src/template/index.ts'
+import { Scratch } from '../../support/scratch.ts'
 import { type OnPhase, type Phase, PhasedHypervisor } from './phases.ts'
 
 /** The isolation of every test here. */
 const isolation = 'emulated'
+
+/** What the tests here make their microVMs from. */
+export const small = { resources: { memoryMib: 128 } } as const
+
+/** A place for the state of the pools of a test file, in which the template `base` is built once for all of them. */
+export function placeOfThisFile(): () => string {
+  let scratch: Scratch
+  beforeAll(async () => {
+    scratch = new Scratch()
+    await using pool = await phasedPool(scratch.join('state'), { base: small }, () => {})
+    await pool.ready({ template: 'base' })
+  })
+  afterAll(() => scratch[Symbol.dispose]())
+  return () => scratch.join('state')
+}
 
 export async function phasedPool(
   stateDirectory: string,

@@ -1,16 +1,13 @@
 /** A QEMU that is killed or stopped at any phase of its life: whoever waits is served by another or told within seconds, and the stock recovers. */
 
 import { once } from 'node:events'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { FailureReason, Sandbox, SandboxGoneError } from '../../../src/index.ts'
 import type { MachinePool } from '../../../src/pool/index.ts'
 import { effort, within } from '../../support/effort.ts'
-import { Scratch } from '../../support/scratch.ts'
 import { vmProcesses } from '../vm.ts'
-import { phasedPool, Striker } from './faulty-pool.ts'
+import { phasedPool, placeOfThisFile, Striker, small } from './faulty-pool.ts'
 import { type Phase, word } from './phases.ts'
-
-const small = { resources: { memoryMib: 128 } }
 
 /** What is done to it, how often, and how long its users may be left waiting: 2 s are promised of one that is killed, 5 s of one that is stopped. */
 const fates = [
@@ -21,13 +18,7 @@ const fates = [
 /** Of all turns together. */
 vi.setConfig({ testTimeout: effort(120_000, 900_000) })
 
-let scratch: Scratch
-beforeAll(async () => {
-  scratch = new Scratch()
-  await using pool = await phasedPool(scratch.join('state'), { base: small }, () => {})
-  await pool.ready({ template: 'base' })
-})
-afterAll(() => scratch[Symbol.dispose]())
+const stateDirectory = placeOfThisFile()
 
 describe.each(fates)('a QEMU that is $fate', ({ fate, signal, turns, limitMs, detail }) => {
   const strike = (id: string): void => {
@@ -40,7 +31,7 @@ describe.each(fates)('a QEMU that is $fate', ({ fate, signal, turns, limitMs, de
   /** So many times over one pool, with so many kept warm. */
   async function repeatedly(warm: number, work: (pool: MachinePool, striker: Striker) => Promise<void>): Promise<void> {
     const striker = new Striker()
-    await using pool = await phasedPool(scratch.join('state'), { base: { ...small, warm } }, striker.at)
+    await using pool = await phasedPool(stateDirectory(), { base: { ...small, warm } }, striker.at)
     for (let turn = 0; turn < turns; turn++) {
       await pool.ready()
       await work(pool, striker)

@@ -8,10 +8,8 @@ import { createPool, WarmcellError } from '../../../src/index.ts'
 import { effort, within } from '../../support/effort.ts'
 import { Scratch } from '../../support/scratch.ts'
 import { vmProcesses } from '../vm.ts'
-import { phasedPool, Striker } from './faulty-pool.ts'
+import { phasedPool, Striker, small } from './faulty-pool.ts'
 import { type Phase, word } from './phases.ts'
-
-const small = { resources: { memoryMib: 128 } }
 
 /** Nothing is waited for where something is lacking. */
 const limitMs = 30_000

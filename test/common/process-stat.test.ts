@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { hasEnded, readProcessStat } from '../../src/host/process-stat.ts'
+import { hasEnded, readProcessStat } from '../../src/common/process-stat.ts'
 
 const line = (name: string, state = 'S'): string =>
   `42 (${name}) ${state} 7 42 42 0 -1 4194560 100 0 0 0 150 50 0 0 20 0 1 0 123456 1000 100 18446744073709551615`
