@@ -17,7 +17,8 @@ const pathOf = (room) => (['index', 'errors'].includes(room) ? `^src/${room}\\.t
 
 /** Pairs inside one rung that may see each other, each with its reason. */
 const besides = {
-  host: ['hypervisor', 'image'], // the probe boots a guest through the hypervisor's interface
+  host: ['hypervisor'], // the probe boots a guest through the hypervisor's interface
+  image: ['host'], // locks, digests and private directories are the host's
   hypervisor: [],
   common: ['errors'], // waiting and validating raise the project's own errors
 }
