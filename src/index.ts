@@ -22,6 +22,7 @@ export type {
   ReapReport,
 } from './host/index.ts'
 export type { Isolation } from './hypervisor/index.ts'
+export type { PullPolicy, Registries, RegistryOptions } from './image/index.ts'
 export {
   type CreateSandboxOptions,
   type FailureReason,

@@ -122,10 +122,13 @@ class Progress {
       if (this.#verbose) process.stderr.write(event.text)
       return
     }
-    this.#built ||= event.step === 'boot'
-    const text = `${this.#name}: ${event.step}: ${event.detail}`
+    const { step } = event
+    this.#built ||= step === 'boot'
+    const detail = event.type === 'step' ? event.detail : `${megabytes(event.doneBytes)} of ${megabytes(event.totalBytes)} MB`
+    const text = `${this.#name}: ${step}: ${detail}`
     if (this.#spinner === undefined) {
-      say(colour('dim', text))
+      // A line for each tenth of a second would bury all others.
+      if (event.type === 'step') say(colour('dim', text))
       return
     }
     this.#spinner.text = text
@@ -166,6 +169,8 @@ function tell(removed: readonly TemplateRecord[]): void {
 function given({ isolation }: Shared): Shared {
   return isolation === undefined ? {} : { isolation }
 }
+
+const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1)
 
 const mib = (bytes: number): string => (bytes / 1_048_576).toFixed(1)
 

@@ -3,11 +3,11 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import { dirname, join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { WarmcellError } from '../errors.ts'
+import { cacheDirectory } from './cache-directory.ts'
 
 /** The guest kernels there are: Debian's cloud kernel, or the one compiled with what a microVM needs and no more. */
 type GuestKernel = 'stock' | 'minimal'
@@ -107,9 +107,8 @@ function buildHint(...options: string[]): string {
 
 /** `guest-image/build` leaves a link per source key, architecture and kernel in its cache. */
 async function builtImageDirectory(wanted: GuestKernel | undefined): Promise<string> {
-  const cache = process.env.WARMCELL_CACHE_DIR ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'warmcell')
   const architecture = process.arch === 'x64' ? 'amd64' : process.arch
-  const image = join(cache, 'images', `${await sourceKey(join(packageDirectory(), 'guest-image'))}-${architecture}`)
+  const image = join(cacheDirectory(), 'images', `${await sourceKey(join(packageDirectory(), 'guest-image'))}-${architecture}`)
   return `${image}-${wanted ?? (existsSync(`${image}-minimal`) ? 'minimal' : 'stock')}`
 }
 

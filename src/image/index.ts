@@ -1,2 +1,7 @@
+export { cacheDirectory } from './cache-directory.ts'
 export { findGuestImage, type GuestImage } from './guest-image.ts'
+export type { ImageConfig, ImageEvent, PullPolicy, Registries, RegistryOptions } from './oci/index.ts'
+export { assertReference } from './oci/index.ts'
+export { registries, registriesOfEnvironment } from './registries.ts'
 export { rootFormatOf } from './root-image.ts'
+export { type RootImage, RootImages } from './root-images.ts'

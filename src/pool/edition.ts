@@ -1,7 +1,7 @@
 /** One state of a template, and the stock that was made from it: warm machines, parked processes. */
 
 import type { Machine, ParkedMachine } from '../machine/index.ts'
-import type { Snapshot, Template } from '../template/index.ts'
+import { isImage, type Snapshot, type Template } from '../template/index.ts'
 import type { Cost } from './budget.ts'
 import type { Stocked } from './disposal.ts'
 
@@ -15,7 +15,8 @@ const parkedMemoryMib = 32
 export const parkedCost: Cost = { memoryMib: parkedMemoryMib, sandboxes: 0 }
 
 export class Edition {
-  readonly template: Template
+  /** With what its image says, once that is on this host. */
+  template: Template
   /** Whose it is, where snapshots are not shared. */
   readonly tenant: string | undefined
   /** What one of its machines takes of the budget. */
@@ -45,9 +46,9 @@ export class Edition {
     return this.parkings.size
   }
 
-  /** Where every machine boots by itself there is nothing to build. */
+  /** Where every machine boots by itself there is nothing to build but its root. */
   get built(): boolean {
-    return this.snapshot !== undefined || this.template.sharing === 'none'
+    return this.snapshot !== undefined || (this.template.sharing === 'none' && !isImage(this.template.root))
   }
 
   /** Whether nothing of it is left but what tenants have. */

@@ -33,6 +33,12 @@ export interface FactoryParts {
   readonly changed: () => void
 }
 
+/** A template that machines can be made of; without a snapshot where each boots by itself. */
+export interface Built {
+  readonly template: Template
+  readonly snapshot: Snapshot | undefined
+}
+
 /** Looking through a snapshot reads all of it: after many failures at once, once. */
 const verifyEveryMs = 5_000
 
@@ -54,9 +60,13 @@ export class Factory {
     return this.#makings.concurrency - this.#makings.pending - this.#makings.size
   }
 
-  /** Builds a template, in turn with others. @throws as `MachineSource.snapshot`. */
-  async build(template: Template, options: BuildOptions): Promise<Snapshot> {
-    return this.#builds.add(() => this.#parts.source.snapshot(template, options))
+  /** Builds a template, in turn with others. @throws as `MachineSource.rooted` and `MachineSource.snapshot`. */
+  async build(template: Template, options: BuildOptions): Promise<Built> {
+    const { source } = this.#parts
+    return this.#builds.add(async () => {
+      const rooted = await source.rooted(template, options)
+      return { template: rooted, snapshot: rooted.sharing === 'none' ? undefined : await source.snapshot(rooted, options) }
+    })
   }
 
   /** Resolves when nothing is being made. */
@@ -69,8 +79,8 @@ export class Factory {
     const { template, tenant } = edition
     edition.building = this.build(template, { signal: closing, ...(tenant !== undefined && { tenant }) })
       .then(
-        (snapshot) => {
-          edition.snapshot = snapshot
+        (built) => {
+          Object.assign(edition, built)
           shelf.backoff.succeeded()
         },
         (cause: unknown) => {

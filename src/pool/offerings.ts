@@ -3,15 +3,9 @@
 import { type CallOptions, callOptionsOf, withDeadline } from '../common/deadline.ts'
 import { linkedSignal } from '../common/linked-signal.ts'
 import { WarmcellError } from '../errors.ts'
-import {
-  type BuildEvent,
-  resolveTemplate,
-  type Snapshot,
-  type Template,
-  type TemplateInfo,
-  type TemplateSpec,
-} from '../template/index.ts'
+import { type BuildEvent, resolveTemplate, type Template, type TemplateInfo, type TemplateSpec } from '../template/index.ts'
 import { Edition } from './edition.ts'
+import type { Built } from './factory.ts'
 import { Shelf } from './shelf.ts'
 import type { Supply } from './supply.ts'
 import type { TargetBounds } from './target.ts'
@@ -153,14 +147,14 @@ export class Offerings {
     signal.throwIfAborted()
     const { name, sharing } = template
     // Until this is there, everything is as it was.
-    const snapshot =
-      sharing === 'global' ? await this.#supply.build(template, { signal, ...(onEvent && { onEvent }) }) : undefined
+    const built = sharing === 'global' ? await this.#supply.build(template, { signal, ...(onEvent && { onEvent }) }) : undefined
     signal.throwIfAborted()
     const before = this.#entries.get(name)
     const left =
-      snapshot !== undefined && before?.template.sharing === 'global'
-        ? this.#roll(before, template, snapshot)
-        : this.#swap(before, template, snapshot)
+      built !== undefined && before?.template.sharing === 'global'
+        ? this.#roll(before, template, built)
+        : this.#swap(before, template, built)
+    const snapshot = built?.snapshot
     this.#supply.pump()
     await this.#supply.conditions.until(left, () => false, signal)
     await this.#supply.settled()
@@ -173,11 +167,11 @@ export class Offerings {
   }
 
   /** On the same shelf: what is warm of the old edition serves until the new one's has taken its place. Returns whether nothing old is left. */
-  #roll(entry: Entry, template: Template, snapshot: Snapshot): () => boolean {
+  #roll(entry: Entry, template: Template, built: Built): () => boolean {
     const shelf = this.shelfOf(template.name, undefined, 'updateTemplate')
     const old = shelf.edition
     const next = new Edition(template)
-    next.snapshot = snapshot
+    Object.assign(next, built)
     shelf.roll(next)
     shelf.target.bounds = template.warm
     shelf.backoff.succeeded()
@@ -187,7 +181,7 @@ export class Offerings {
   }
 
   /** On shelves of its own; those before serve who waits at them, and go. */
-  #swap(before: Entry | undefined, template: Template, snapshot: Snapshot | undefined): () => boolean {
+  #swap(before: Entry | undefined, template: Template, built: Built | undefined): () => boolean {
     const retiring = [...this.#supply.shelves.values()].filter(({ name }) => name === template.name)
     for (const shelf of retiring) {
       shelf.retired = true
@@ -196,7 +190,7 @@ export class Offerings {
     const entry = { template, generation: (before?.generation ?? -1) + 1 }
     this.#enter(entry)
     const shelf = this.#supply.shelves.get(keyOf(entry, undefined))
-    if (shelf !== undefined) shelf.edition.snapshot = snapshot
+    if (shelf !== undefined && built !== undefined) Object.assign(shelf.edition, built)
     return () => retiring.every(({ key }) => !this.#supply.shelves.has(key))
   }
 

@@ -5,6 +5,7 @@ import { definedOnly } from '../common/defined.ts'
 import { abortSignal, assertValid, callShape, durationMs, environment, plainText, whole } from '../common/validate.ts'
 import { WarmcellError } from '../errors.ts'
 import type { Isolation } from '../hypervisor/index.ts'
+import { type Registries, registries } from '../image/index.ts'
 import type { Env, Resources, TemplateSpec, WarmTarget } from '../template/index.ts'
 import type { TargetBounds } from './target.ts'
 import type { TenantsOption } from './tenants.ts'
@@ -65,6 +66,11 @@ export interface PoolOptions {
    * is missing is said in `info()`, in `doctor`, and once as a warning. 'strict' refuses to run when anything is.
    */
   confinement?: 'default' | 'strict'
+  /**
+   * What is to be known of registries from which container images are pulled, by name as references say it. Default: what the JSON file says that `WARMCELL_REGISTRIES` names.
+   * Credentials are also those that `docker login` and `podman login` have stored.
+   */
+  registries?: Registries
 }
 
 const name = plainText.refine((text) => text !== '', 'expected a name')
@@ -134,6 +140,7 @@ const poolSchema = z.strictObject({
   hypervisor: z.enum(['auto', 'qemu'], { error: "expected 'auto' or 'qemu'" }).optional(),
   isolation: z.enum(['hardware', 'emulated'], { error: "expected 'hardware' or 'emulated'" }).optional(),
   confinement: z.enum(['default', 'strict'], { error: "expected 'default' or 'strict'" }).optional(),
+  registries: registries.optional(),
 })
 
 /** @throws `INVALID_ARGUMENT` */

@@ -5,6 +5,12 @@ import type { BuildOptions, Snapshot, Template } from '../template/index.ts'
 
 export interface MachineSource {
   /**
+   * The template with what its container image says, pulled and made a disk first where that has not been done; one without an image as it is.
+   *
+   * @throws `IMAGE`, `INVALID_ARGUMENT`, `HOST_UNSUPPORTED`, or the signal's reason.
+   */
+  rooted(template: Template, options: BuildOptions): Promise<Template>
+  /**
    * The snapshot of a template: found, or built first. Many callers at once, in this process or in others, get one build.
    *
    * @throws `BOOT_FAILED` when it cannot be built (a setup command failed; its log's end is in the message), `HOST_UNSUPPORTED` when there is no room

@@ -2,13 +2,13 @@
 
 import { WarmcellError } from '../errors.ts'
 import type { Machine } from '../machine/index.ts'
-import type { BuildOptions, Snapshot, Template } from '../template/index.ts'
+import type { BuildOptions, Template } from '../template/index.ts'
 import { Alarm } from './alarm.ts'
 import { Budget, type BudgetLimits } from './budget.ts'
 import { Conditions } from './conditions.ts'
 import { Disposal, type Stocked } from './disposal.ts'
 import type { Edition } from './edition.ts'
-import { Factory, type FactoryParts } from './factory.ts'
+import { type Built, Factory, type FactoryParts } from './factory.ts'
 import { decide, type GiveWay, lineDemand, type ShelfView, type Step } from './plan.ts'
 import { Queueing, type Request, type Supplied } from './queueing.ts'
 import { lacksRoom, type Standing, whatIsWaitedFor, whyRefused } from './scarcity.ts'
@@ -80,8 +80,8 @@ export class Supply {
     return shelf
   }
 
-  /** Builds a template, in turn with others. @throws as `MachineSource.snapshot`. */
-  build(template: Template, options: BuildOptions): Promise<Snapshot> {
+  /** Builds a template, in turn with others. @throws as `MachineSource.rooted` and `MachineSource.snapshot`. */
+  build(template: Template, options: BuildOptions): Promise<Built> {
     return this.#factory.build(template, options)
   }
 

@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import { abortSignal, assertValid, durationMs, plainText } from '../common/validate.ts'
 import type { Isolation } from '../hypervisor/index.ts'
+import { type Registries, registries } from '../image/index.ts'
 import type { BuildOptions } from './snapshot.ts'
 import type { TemplateSpec } from './template.ts'
 
@@ -11,6 +12,8 @@ export interface OpenTemplatesOptions {
   stateDir?: string
   /** As the pool's: a template is for one of them. */
   isolation?: Isolation
+  /** As the pool's. */
+  registries?: Registries
 }
 
 /** A template that has been built. */
@@ -62,6 +65,7 @@ const nonEmpty = plainText.refine((text) => text !== '', 'expected a name')
 const openSchema = z.strictObject({
   stateDir: nonEmpty.optional(),
   isolation: z.enum(['hardware', 'emulated'], { error: "expected 'hardware' or 'emulated'" }).optional(),
+  registries: registries.optional(),
 })
 const buildSchema = z.strictObject({
   name: nonEmpty,

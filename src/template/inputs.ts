@@ -7,7 +7,7 @@ import { knownDigest } from '../host/index.ts'
 import type { Hypervisor, VmSpec } from '../hypervisor/index.ts'
 import type { GuestImage } from '../image/index.ts'
 import { formatVersion, type HostInputs, type KeyInputs } from './key.ts'
-import type { Template } from './template.ts'
+import { isImage, type Template, type TemplateRoot } from './template.ts'
 
 export function hostInputs(hypervisor: Hypervisor, image: GuestImage): HostInputs {
   return {
@@ -33,7 +33,7 @@ export async function keyInputs(
     host,
     isolation: plan.isolation,
     machine: hypervisor.describe(plan),
-    root: root === 'base' ? 'base' : { sha256: await rootDigest(root.hostPath, signal) },
+    root: await rootInput(root, signal),
     resources,
     env: definedOnly(env),
     user,
@@ -43,6 +43,12 @@ export async function keyInputs(
     ready: ready ?? null,
     tenant: sharing === 'tenant' ? (tenant ?? '') : null,
   }
+}
+
+async function rootInput(root: TemplateRoot, signal: AbortSignal | undefined): Promise<KeyInputs['root']> {
+  if (root === 'base') return root
+  if (isImage(root)) throw new Error(`${root.oci} is not on this host yet`)
+  return root.key === undefined ? { sha256: await rootDigest(root.hostPath, signal) } : { image: root.key }
 }
 
 async function rootDigest(hostPath: string, signal: AbortSignal | undefined): Promise<string> {

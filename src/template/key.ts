@@ -27,8 +27,8 @@ export interface KeyInputs {
   readonly isolation: Isolation
   /** In the hypervisor's own words. */
   readonly machine: readonly string[]
-  /** The built-in one, which the guest image covers, or a disk image by what it holds, wherever it lies. */
-  readonly root: 'base' | { readonly sha256: string }
+  /** The built-in one, which the guest image covers, or a disk image by what it holds, or was made from, wherever it lies. */
+  readonly root: 'base' | { readonly sha256: string } | { readonly image: string }
   readonly resources: Required<Resources>
   readonly env: Readonly<Record<string, string>>
   readonly user: string

@@ -2,7 +2,7 @@
 
 import type { Isolation, VmSpec } from '../hypervisor/index.ts'
 import { type GuestImage, rootFormatOf } from '../image/index.ts'
-import type { Template } from './template.ts'
+import { isImage, type Template } from './template.ts'
 
 /**
  * The spec of one microVM of this template. The agent reads what is its to do from the kernel's command line.
@@ -11,6 +11,7 @@ import type { Template } from './template.ts'
  */
 export async function planBoot(template: Template, image: GuestImage, isolation: Isolation, id: string): Promise<VmSpec> {
   const { root, resources } = template
+  if (isImage(root)) throw new Error(`${root.oci} is not on this host yet`)
   const hostRootPath = root === 'base' ? image.hostBaseRootPath : root.hostPath
   const format = root === 'base' ? 'erofs' : await rootFormatOf(root.hostPath)
   return {

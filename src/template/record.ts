@@ -1,5 +1,6 @@
 /** What is told of a stored template: also whether what it was made of is still what is here. */
 
+import { access } from 'node:fs/promises'
 import { knownDigest } from '../host/index.ts'
 import type { TemplateRecord } from './catalog.ts'
 import type { HostInputs } from './key.ts'
@@ -40,10 +41,20 @@ async function staleness({ manifest: { inputs, hardware } }: StoredTemplate, now
   for (const key of Object.keys(names) as (keyof HostInputs)[]) {
     if (inputs.host[key] !== now[key]) return `its ${names[key]} was ${brief(inputs.host[key])}, and is ${brief(now[key])}`
   }
-  if (inputs.root === 'base') return ''
-  const digest = await knownDigest(hardware.hostRootPath).catch(() => undefined)
-  if (digest === undefined) return `its disk image ${hardware.hostRootPath} is not there any more`
-  return digest === inputs.root.sha256 ? '' : `its disk image ${hardware.hostRootPath} has changed`
+  return inputs.root === 'base' ? '' : rootStaleness(hardware.hostRootPath, inputs.root)
+}
+
+/** A disk that was made from an image is never written to again: its name says what it holds. */
+async function rootStaleness(hostPath: string, root: { readonly sha256: string } | { readonly image: string }): Promise<string> {
+  const gone = `its disk image ${hostPath} is not there any more`
+  if ('image' in root)
+    return access(hostPath).then(
+      () => '',
+      () => gone,
+    )
+  const digest = await knownDigest(hostPath).catch(() => undefined)
+  if (digest === undefined) return gone
+  return digest === root.sha256 ? '' : `its disk image ${hostPath} has changed`
 }
 
 /** A digest by as much of it as tells it from others. */

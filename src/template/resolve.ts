@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { assertValid, environment, plainText, port, whole } from '../common/validate.ts'
 import { WarmcellError } from '../errors.ts'
-import type { Template, TemplateSpec } from './template.ts'
+import { isImage, type Template, type TemplateRoot, type TemplateSpec, unprivilegedUser } from './template.ts'
 
 const nonEmpty = plainText.refine((text) => text !== '', 'it is empty')
 const argv = z
@@ -14,7 +14,14 @@ const warmCount = whole(0, 100_000, 'clones')
 
 const specSchema = z.strictObject({
   root: z
-    .union([z.literal('base'), z.strictObject({ hostPath: plainText })], { error: "expected 'base' or { hostPath }" })
+    .union(
+      [
+        z.literal('base'),
+        z.strictObject({ hostPath: nonEmpty }),
+        z.strictObject({ oci: nonEmpty, pull: z.enum(['missing', 'always'], "expected 'missing' or 'always'").optional() }),
+      ],
+      { error: "expected 'base', { oci } or { hostPath }" },
+    )
     .optional(),
   resources: z
     .strictObject({
@@ -28,7 +35,7 @@ const specSchema = z.strictObject({
   user: plainText.optional(),
   cwd: plainText.optional(),
   setup: z.array(nonEmpty, { error: 'expected a list of commands' }).optional(),
-  start: z.union([nonEmpty, argv], { error: 'expected a command, or a program and its arguments' }).optional(),
+  start: z.union([nonEmpty, argv, z.tuple([])], { error: 'expected a command, or a program and its arguments' }).optional(),
   ready: z
     .union(
       [
@@ -59,15 +66,17 @@ export function resolveTemplate(name: string, spec: TemplateSpec): Template {
   const { root = 'base', resources = {}, env = {}, user, cwd = '', warm = 0, sharing = 'global' } = spec
   const { vcpus = 1, memoryMib = 256, pids = 512 } = resources
   const { diskMib = Math.floor(memoryMib / 2) } = resources
+  const resolved = resolveRoot(root)
   const template: Template = {
     name,
-    root: root === 'base' ? root : { hostPath: resolve(root.hostPath) },
+    root: resolved,
     resources: { vcpus, memoryMib, diskMib, pids },
     env,
-    user: user ?? (root === 'base' ? 'user' : '1000:1000'),
+    user: user ?? defaultUser(root),
     cwd,
     setup: spec.setup ?? [],
-    start: spec.start,
+    // An empty one says something only where an image would start something by itself.
+    start: spec.start?.length === 0 && !isImage(resolved) ? undefined : spec.start,
     ready: spec.ready,
     warm: typeof warm === 'number' ? { min: warm, max: warm } : warm,
     sharing,
@@ -76,13 +85,24 @@ export function resolveTemplate(name: string, spec: TemplateSpec): Template {
   return template
 }
 
+function resolveRoot(root: NonNullable<TemplateSpec['root']>): TemplateRoot {
+  if (root === 'base') return root
+  if ('hostPath' in root) return { hostPath: resolve(root.hostPath) }
+  return { oci: root.oci, pull: root.pull ?? 'missing' }
+}
+
+function defaultUser(root: NonNullable<TemplateSpec['root']>): string {
+  if (root === 'base') return 'user'
+  return 'oci' in root ? '' : unprivilegedUser
+}
+
 /** Every template of a pool, by name; `base` is always among them. @throws `INVALID_ARGUMENT` naming the template and the field. */
 export function resolveTemplates(specs: Readonly<Record<string, TemplateSpec>>): Map<string, Template> {
   return new Map(Object.entries({ base: {}, ...specs }).map(([name, spec]) => [name, resolveTemplate(name, spec)]))
 }
 
 /** What is right by itself and does not go together. */
-function assertFits({ name, resources, setup, start, ready, warm, sharing }: Template): void {
+function assertFits({ name, root, resources, setup, start, ready, warm, sharing }: Template): void {
   const { diskMib, memoryMib } = resources
   const refuse = (what: string, hint: string): never => {
     throw new WarmcellError('INVALID_ARGUMENT', `template '${name}': ${what}.`, { hint })
@@ -93,7 +113,8 @@ function assertFits({ name, resources, setup, start, ready, warm, sharing }: Tem
       "The writable layer lives in the guest's memory: raise memoryMib as well.",
     )
   }
-  if (ready !== undefined && start === undefined && setup.length === 0) {
+  const mayStart = start === undefined ? isImage(root) : start.length > 0
+  if (ready !== undefined && !mayStart && setup.length === 0) {
     refuse('there is nothing to be `ready`', 'Give it a `start` or a `setup`, or leave `ready` out.')
   }
   if (sharing === 'global') return
@@ -103,7 +124,7 @@ function assertFits({ name, resources, setup, start, ready, warm, sharing }: Tem
       "A clone that waits is taken by any tenant: leave `warm` out, or share the snapshot ('global').",
     )
   }
-  if (sharing === 'none' && (setup.length > 0 || start !== undefined || ready !== undefined)) {
+  if (sharing === 'none' && (setup.length > 0 || (start?.length ?? 0) > 0 || ready !== undefined)) {
     refuse(
       "sharing 'none' has no `setup`, `start` or `ready`",
       "Every sandbox boots by itself, and would run them before each first command: put what they make into the root image, or use 'tenant'.",

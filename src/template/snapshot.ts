@@ -12,7 +12,13 @@ export interface Snapshot extends VmSnapshot {
 
 /** What a build is doing, and what it prints. */
 export type BuildEvent =
-  | { readonly type: 'step'; readonly step: 'wait' | 'boot' | 'setup' | 'start' | 'ready' | 'snapshot'; readonly detail: string }
+  | {
+      readonly type: 'step'
+      readonly step: 'pull' | 'disk' | 'wait' | 'boot' | 'setup' | 'start' | 'ready' | 'snapshot'
+      readonly detail: string
+    }
+  /** How far a container image has come: pulled, or read to make a disk of it. */
+  | { readonly type: 'progress'; readonly step: 'pull' | 'disk'; readonly doneBytes: number; readonly totalBytes: number }
   | { readonly type: 'output'; readonly text: string }
 
 export interface BuildOptions {

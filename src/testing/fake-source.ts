@@ -9,7 +9,7 @@ import { WarmcellError } from '../errors.ts'
 import type { VmSpec } from '../hypervisor/index.ts'
 import { bootMachine, type Machine, type ParkedMachine, parkMachine } from '../machine/index.ts'
 import type { MachineSource } from '../pool/index.ts'
-import type { BuildOptions, Snapshot, Template } from '../template/index.ts'
+import { type BuildOptions, isImage, type Snapshot, type Template, withImage } from '../template/index.ts'
 import type { FakeHypervisor } from './fake-hypervisor.ts'
 
 /** The directories of pools that have not been closed: an ordinary exit leaves none. */
@@ -33,6 +33,13 @@ export class FakeSource implements MachineSource {
     this.#builder = builder
     this.#hypervisor = hypervisor
     this.#bootDeadlineMs = bootDeadlineMs
+  }
+
+  /** Nothing is pulled: an image that says nothing. */
+  async rooted(template: Template): Promise<Template> {
+    if (!isImage(template.root)) return template
+    const config = { env: [], user: '', workingDirectory: '', entrypoint: [], command: [] }
+    return withImage(template, { hostPath: '/dev/null', key: template.root.oci, config })
   }
 
   /** Once per template and tenant; a build that fails is tried again at the next call. */

@@ -3,7 +3,7 @@
 import { availableParallelism } from 'node:os'
 import { assertConfined, availableMemoryMib, defaultStateDirectory, infoOf, noteGaps } from '../host/index.ts'
 import type { Hypervisor, Isolation } from '../hypervisor/index.ts'
-import type { GuestImage } from '../image/index.ts'
+import type { GuestImage, RootImages } from '../image/index.ts'
 import { bootMachine, parkMachine } from '../machine/index.ts'
 import {
   assertPoolOptions,
@@ -15,8 +15,9 @@ import {
   wantedIsolation,
 } from '../pool/index.ts'
 import type { Sandbox } from '../sandbox/index.ts'
-import { planBoot, resolveTemplates, Templates } from '../template/index.ts'
+import { planBoot, resolveTemplates, rooted, Templates } from '../template/index.ts'
 import { assertHardware, openHost } from './host.ts'
+import { rootImages } from './images.ts'
 
 /** The share of the memory available now that a pool may use by default. */
 const memoryShare = 0.75
@@ -59,13 +60,28 @@ export async function createPool(options: PoolOptions = {}): Promise<Pool> {
     tenants: options.tenants ?? {},
     // One more than there are cores: each stands still for a part of its making.
     makingsAtOnceMax: availableParallelism() + 1,
-    source: machineSource(new Templates({ hypervisor, image, isolation, stateDirectory }), hypervisor, image, isolation),
+    source: machineSource({
+      templates: new Templates({ hypervisor, image, isolation, stateDirectory }),
+      images: await rootImages(options.registries),
+      hypervisor,
+      image,
+      isolation,
+    }),
   })
 }
 
+interface Parts {
+  readonly templates: Templates
+  readonly images: RootImages
+  readonly hypervisor: Hypervisor
+  readonly image: GuestImage
+  readonly isolation: Isolation
+}
+
 /** Where the pool's machines come from: stored templates, and clones and boots through the hypervisor. */
-function machineSource(templates: Templates, hypervisor: Hypervisor, image: GuestImage, isolation: Isolation): MachineSource {
+function machineSource({ templates, images, hypervisor, image, isolation }: Parts): MachineSource {
   return {
+    rooted: (template, building) => rooted(template, images, building),
     snapshot: (template, building) => templates.snapshot(template, building),
     verify: (snapshot) => templates.verify(snapshot),
     park: (snapshot, id, signal) => parkMachine(hypervisor, snapshot, id, { signal }),

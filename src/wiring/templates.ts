@@ -8,10 +8,12 @@ import {
   assertPruneOptions,
   type OpenTemplatesOptions,
   resolveTemplate,
+  rooted,
   type TemplateCatalog,
   Templates,
 } from '../template/index.ts'
 import { assertHardware, openHost } from './host.ts'
+import { rootImages } from './images.ts'
 
 /**
  * The templates that are stored on this host: to build them ahead of time, such as when an application is deployed, and to clear them away. A pool builds what it
@@ -32,6 +34,7 @@ export async function openTemplates(options: OpenTemplatesOptions = {}): Promise
   const isolation = wantedIsolation(options)
   const stateDirectory = options.stateDir ?? defaultStateDirectory()
   const { hypervisor, image } = await openHost(stateDirectory)
+  const images = await rootImages(options.registries)
   const templates = new Templates({ hypervisor, image, isolation, stateDirectory })
   return {
     list: () => templates.list(),
@@ -39,7 +42,7 @@ export async function openTemplates(options: OpenTemplatesOptions = {}): Promise
       assertBuildOptions(name, building)
       const template = resolveTemplate(name, spec)
       if (isolation === 'hardware') await assertHardware(hypervisor, image, stateDirectory)
-      const { digest, sizeBytes, createdAt } = await templates.snapshot(template, building)
+      const { digest, sizeBytes, createdAt } = await templates.snapshot(await rooted(template, images, building), building)
       return { name, digest, sizeBytes, createdAt }
     },
     remove: (nameOrDigest) => templates.remove(nameOrDigest),

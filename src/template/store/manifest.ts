@@ -53,7 +53,7 @@ const manifestSchema: z.ZodType<Manifest> = z.strictObject({
       hypervisor: z.string(),
       guestImage: z.string(),
     }),
-    root: z.union([z.literal('base'), z.strictObject({ sha256 })]),
+    root: z.union([z.literal('base'), z.strictObject({ sha256 }), z.strictObject({ image: sha256 })]),
   }),
 })
 

@@ -45,6 +45,7 @@ export async function phasedPool(
   return new MachinePool({
     templates: resolveTemplates(templates),
     source: {
+      rooted: async (template) => template,
       snapshot: (template, building) => stored.snapshot(template, building),
       verify: (snapshot) => stored.verify(snapshot),
       park: (snapshot, id, signal) => parkMachine(hypervisor, snapshot, id, { signal }),

@@ -1,0 +1,79 @@
+/** Container images as root file systems: pulled, made a disk each, and kept for whoever asks next. */
+
+import { access, mkdir, utimes } from 'node:fs/promises'
+import { join } from 'node:path'
+import { SharedWork } from '../common/shared-work.ts'
+import { preparePrivateDirectory, withLock } from '../host/index.ts'
+import { diskKey, makeDisk } from './disk/index.ts'
+import { type ImageConfig, type ImageEvent, type PullPolicy, pullImage, type Registries } from './oci/index.ts'
+
+export interface RootImagesOptions {
+  /** Where images and their disks are kept; all of it can be made again. */
+  readonly cacheDirectory: string
+  readonly registries: Registries
+}
+
+export interface RootOptions {
+  readonly policy?: PullPolicy
+  readonly onEvent?: (event: ImageEvent) => void
+  readonly signal?: AbortSignal
+}
+
+/** An image on this host, as a disk that a microVM can start from. */
+export interface RootImage {
+  readonly hostPath: string
+  /** Of what the disk was made from: equal keys, equal disks. */
+  readonly key: string
+  readonly config: ImageConfig
+}
+
+export class RootImages {
+  readonly #options: RootImagesOptions
+  readonly #roots: SharedWork<RootImage, ImageEvent> = new SharedWork()
+
+  constructor(options: RootImagesOptions) {
+    this.#options = options
+  }
+
+  /**
+   * The disk of an image: found, or made first. Many callers at once, in this process or in others, pull and make it once.
+   *
+   * @throws `INVALID_ARGUMENT` for what is no reference; `IMAGE` when it cannot be pulled or is not as it should be; `HOST_UNSUPPORTED` when this host lacks the program that
+   * makes disks; the signal's reason.
+   */
+  async root(reference: string, { policy = 'missing', onEvent, signal }: RootOptions = {}): Promise<RootImage> {
+    return this.#roots.join(`${policy} ${reference}`, { signal, onEvent }, (wanted, announce) =>
+      this.#find(reference, policy, wanted, announce),
+    )
+  }
+
+  async #find(
+    reference: string,
+    policy: PullPolicy,
+    signal: AbortSignal,
+    announce: (event: ImageEvent) => void,
+  ): Promise<RootImage> {
+    const { cacheDirectory, registries } = this.#options
+    const image = await pullImage(reference, { cacheDirectory, registries, policy, onEvent: announce, signal })
+    const key = await diskKey(image)
+    const directory = join(cacheDirectory, 'disks')
+    await mkdir(cacheDirectory, { recursive: true, mode: 0o700 })
+    await preparePrivateDirectory(directory)
+    const hostPath = join(directory, `${key}.img`)
+    if (!(await isThere(hostPath))) {
+      await withLock(directory, key, { signal }, async () => {
+        if (!(await isThere(hostPath))) await makeDisk(image, hostPath, { onEvent: announce, signal })
+      })
+    }
+    const now = new Date()
+    await utimes(hostPath, now, now).catch(() => {})
+    return { hostPath, key, config: image.config }
+  }
+}
+
+async function isThere(hostPath: string): Promise<boolean> {
+  return access(hostPath).then(
+    () => true,
+    () => false,
+  )
+}
