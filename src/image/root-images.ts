@@ -1,10 +1,8 @@
 /** Container images as root file systems: pulled, made a disk each, and kept for whoever asks next. */
 
-import { access, mkdir, utimes } from 'node:fs/promises'
-import { join } from 'node:path'
 import { SharedWork } from '../common/shared-work.ts'
-import { preparePrivateDirectory, withLock } from '../host/index.ts'
 import { diskKey, makeDisk } from './disk/index.ts'
+import { Disks } from './disks.ts'
 import { type ImageConfig, type ImageEvent, type PullPolicy, pullImage, type Registries } from './oci/index.ts'
 
 export interface RootImagesOptions {
@@ -29,10 +27,12 @@ export interface RootImage {
 
 export class RootImages {
   readonly #options: RootImagesOptions
+  readonly #disks: Disks
   readonly #roots: SharedWork<RootImage, ImageEvent> = new SharedWork()
 
   constructor(options: RootImagesOptions) {
     this.#options = options
+    this.#disks = new Disks(options.cacheDirectory)
   }
 
   /**
@@ -56,24 +56,7 @@ export class RootImages {
     const { cacheDirectory, registries } = this.#options
     const image = await pullImage(reference, { cacheDirectory, registries, policy, onEvent: announce, signal })
     const key = await diskKey(image)
-    const directory = join(cacheDirectory, 'disks')
-    await mkdir(cacheDirectory, { recursive: true, mode: 0o700 })
-    await preparePrivateDirectory(directory)
-    const hostPath = join(directory, `${key}.img`)
-    if (!(await isThere(hostPath))) {
-      await withLock(directory, key, { signal }, async () => {
-        if (!(await isThere(hostPath))) await makeDisk(image, hostPath, { onEvent: announce, signal })
-      })
-    }
-    const now = new Date()
-    await utimes(hostPath, now, now).catch(() => {})
+    const hostPath = await this.#disks.use(key, signal, (made) => makeDisk(image, made, { onEvent: announce, signal }))
     return { hostPath, key, config: image.config }
   }
-}
-
-async function isThere(hostPath: string): Promise<boolean> {
-  return access(hostPath).then(
-    () => true,
-    () => false,
-  )
 }
