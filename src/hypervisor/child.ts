@@ -6,6 +6,7 @@ import { constants } from 'node:os'
 import type { Duplex, Readable } from 'node:stream'
 import { RetainedBytes } from '../common/retained.ts'
 import { WarmcellError } from '../errors.ts'
+import { assertDescriptorsFor } from './descriptor-room.ts'
 import type { VmEnd } from './hypervisor.ts'
 import type { Launch, Launched } from './launcher.ts'
 import { strayDescriptors } from './stray-descriptors.ts'
@@ -63,11 +64,9 @@ export async function startChild(command: readonly string[], launch: Launch, opt
     const pipes = (count: number) => Array<'pipe'>(count).fill('pipe')
     const stdio = ['ignore', 'ignore', 'pipe', ...pipes(launch.pipes), ...files.map(({ fd }) => fd), ...pipes(ownPipes)] as const
     const [file = '', ...args] = command
-    const child = spawn(file, args, {
-      stdio: await withoutStrays(stdio, files),
-      cwd: '/',
-      env: childEnvironment,
-    })
+    const inherited = await withoutStrays(stdio, files)
+    assertDescriptorsFor(inherited)
+    const child = spawn(file, args, { stdio: inherited, cwd: '/', env: childEnvironment })
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve)
       child.once('error', reject)

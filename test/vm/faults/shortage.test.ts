@@ -5,6 +5,7 @@ import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statfsSync, writeF
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createPool, WarmcellError } from '../../../src/index.ts'
+import { withDescriptors } from '../../support/descriptors.ts'
 import { effort, within } from '../../support/effort.ts'
 import { Scratch } from '../../support/scratch.ts'
 import { vmProcesses } from '../vm.ts'
@@ -132,39 +133,6 @@ describe.runIf(process.getuid?.() === 0)('a file system of its own', () => {
 })
 
 describe.runIf(process.platform === 'linux')('descriptors', () => {
-  /** How many of this process are open, and the highest. */
-  const openDescriptors = (): number[] => readdirSync('/proc/self/fd').map(Number)
-
-  const hardLimit = (): string =>
-    execFileSync('prlimit', ['--nofile', '--output=HARD', '--noheadings', '--pid', String(process.pid)])
-      .toString()
-      .trim()
-
-  /** Lets the work have so many more than are open now. */
-  async function withDescriptors<T>(more: number, work: () => Promise<T>): Promise<T> {
-    const hard = hardLimit()
-    const setTo = (soft: string | number): void =>
-      void execFileSync('prlimit', [`--nofile=${soft}:${hard}`, '--pid', String(process.pid)], { stdio: 'ignore' })
-    const soft = execFileSync('prlimit', ['--nofile', '--output=SOFT', '--noheadings', '--pid', String(process.pid)])
-      .toString()
-      .trim()
-    // What it takes to lift the limit again is put by, and every hole below it is stopped.
-    const reserve = Array.from({ length: 16 }, () => openSync('/dev/null', 'r'))
-    const highest = Math.max(...openDescriptors())
-    const stopped: number[] = []
-    for (let hole = openSync('/dev/null', 'r'); ; hole = openSync('/dev/null', 'r')) {
-      stopped.push(hole)
-      if (hole >= highest) break
-    }
-    setTo(Math.max(...openDescriptors()) + 1 + more)
-    try {
-      return await work()
-    } finally {
-      for (const descriptor of [...reserve, ...stopped]) closeSync(descriptor)
-      setTo(soft)
-    }
-  }
-
   it('that run out at any step of a create: it is told, those that run go on, and the next one is served', {
     timeout: 300_000,
   }, async () => {
