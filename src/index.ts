@@ -22,7 +22,19 @@ export type {
   ReapReport,
 } from './host/index.ts'
 export type { Isolation } from './hypervisor/index.ts'
-export type { PullPolicy, Registries, RegistryOptions } from './image/index.ts'
+export type {
+  ImageCatalog,
+  ImageConfig,
+  ImageEvent,
+  ImageInfo,
+  ImagePruneOptions,
+  ImagePruneReport,
+  ImagePullOptions,
+  OpenImagesOptions,
+  PullPolicy,
+  Registries,
+  RegistryOptions,
+} from './image/index.ts'
 export {
   type CreateSandboxOptions,
   type FailureReason,
@@ -87,4 +99,4 @@ export type {
   TemplateSpec,
   WarmTarget,
 } from './template/index.ts'
-export { createPool, createSandbox, doctor, listMicrovms, openTemplates, reap } from './wiring/index.ts'
+export { createPool, createSandbox, doctor, listMicrovms, openImages, openTemplates, reap } from './wiring/index.ts'

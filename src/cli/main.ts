@@ -4,6 +4,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { cpCommand } from './cp.ts'
 import { doctorCommand } from './doctor.ts'
+import { imageCommand } from './image.ts'
 import { psCommand } from './ps.ts'
 import { reapCommand } from './reap.ts'
 import { reportFailure, reportWarnings } from './report.ts'
@@ -70,6 +71,7 @@ program
   .action(reapCommand)
 
 program.addCommand(templateCommand(isolation))
+program.addCommand(imageCommand())
 
 /** One that makes a microVM and runs a tenant's program in it, whose own options come behind. */
 function commandWithTenant(name: string): Command {

@@ -32,13 +32,23 @@ export function printable(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ')
 }
 
-/** Awaits work; at a terminal a progress line appears once it takes over a second, and goes when it is done. */
-export async function withProgress<T>(text: string, work: Promise<T>, quiet = false): Promise<T> {
-  if (quiet || !process.stderr.isTTY) return work
-  const spinner = yoctoSpinner({ text, handleSignals: false })
+/**
+ * Awaits work; at a terminal a progress line appears once it takes over a second, and goes when it is done. The work may change what it says.
+ */
+export async function withProgress<T>(
+  text: string,
+  work: Promise<T> | ((show: (text: string) => void) => Promise<T>),
+  quiet = false,
+): Promise<T> {
+  const spinner = quiet || !process.stderr.isTTY ? undefined : yoctoSpinner({ text, handleSignals: false })
+  const show = (changed: string): void => {
+    if (spinner !== undefined) spinner.text = printable(changed)
+  }
+  const result = typeof work === 'function' ? work(show) : work
+  if (spinner === undefined) return result
   const timer = setTimeout(() => spinner.start(), patienceMs)
   try {
-    return await work
+    return await result
   } finally {
     clearTimeout(timer)
     if (spinner.isSpinning) spinner.stop()

@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, type Option } from 'commander'
 import yoctoSpinner from 'yocto-spinner'
 import { type BuildEvent, type Isolation, openTemplates, type TemplateRecord } from '../index.ts'
 import { interruptible } from './interruption.ts'
+import { days, megabytes, mib } from './numbers.ts'
 import { colour, say } from './report.ts'
 import { type SpecChoices, specOf } from './spec.ts'
 import { tableLines } from './table.ts'
@@ -170,19 +171,9 @@ function given({ isolation }: Shared): Shared {
   return isolation === undefined ? {} : { isolation }
 }
 
-const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1)
-
-const mib = (bytes: number): string => (bytes / 1_048_576).toFixed(1)
-
 function whole(text: string): number {
   if (/^[1-9]\d*$/.test(text)) return Number(text)
   throw new InvalidArgumentError('Expected a whole number above 0.')
-}
-
-function days(text: string): number {
-  const number = Number(text)
-  if (text !== '' && number >= 0) return number
-  throw new InvalidArgumentError('Expected a number of days.')
 }
 
 function collect(value: string, before: string[]): string[] {

@@ -2,7 +2,17 @@
 
 import { mkdir, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { identityText, isAlive, ownIdentity, parseIdentity, preparePrivateDirectory, withLock } from '../host/index.ts'
+import {
+  identityText,
+  isAlive,
+  ownIdentity,
+  parseIdentity,
+  preparePrivateDirectory,
+  type Sweeper,
+  ticketsLeft,
+  withLock,
+} from '../host/index.ts'
+import { disksLeft } from './disk/index.ts'
 
 export interface DiskRecord {
   readonly key: string
@@ -22,8 +32,9 @@ export class Disks {
   #prepared: Promise<void> | undefined
 
   constructor(cacheDirectory: string) {
-    this.#hostDirectory = join(cacheDirectory, 'disks')
-    this.#hostLocksPath = join(this.#hostDirectory, 'locks')
+    const { hostPath, hostLocksPath } = placeOf(cacheDirectory)
+    this.#hostDirectory = hostPath
+    this.#hostLocksPath = hostLocksPath
   }
 
   /**
@@ -54,16 +65,21 @@ export class Disks {
       const key = diskName.exec(name)?.[1]
       if (key === undefined) continue
       const { blocks, mtime } = await stat(join(this.#hostDirectory, name))
-      records.push({ key, sizeBytes: blocks * blockBytes, usedAt: mtime, inUse: used.has(key) })
+      records.push({ key, sizeBytes: blocks * statBlockBytes, usedAt: mtime, inUse: used.has(key) })
     }
     return records
   }
 
-  /** Removes those that nobody who lives has asked for, and that have not been asked for since. Returns what it was. */
-  async prune(since: Date): Promise<DiskRecord[]> {
+  /**
+   * Removes those that nobody who lives has asked for, and that have not been asked for since; and what makers that are dead have left half made. Returns what it was.
+   *
+   * @param since in milliseconds of the epoch
+   */
+  async prune(since: number): Promise<DiskRecord[]> {
+    for (const left of await disksLeft(this.#hostDirectory)) await left.remove()
     const removed: DiskRecord[] = []
     for (const record of await this.list()) {
-      if (record.inUse || record.usedAt >= since) continue
+      if (record.inUse || record.usedAt.getTime() >= since) continue
       await withLock(this.#hostLocksPath, record.key, {}, async () => {
         // Somebody may have come meanwhile.
         if ((await this.#used(await readdir(this.#hostDirectory))).has(record.key)) return
@@ -100,8 +116,19 @@ export class Disks {
   }
 }
 
+/** Half-made disks, and places in line for one, whose owners are dead. */
+export function diskSweeper(cacheDirectory: string): Sweeper {
+  const { hostPath, hostLocksPath } = placeOf(cacheDirectory)
+  return async () => [...(await disksLeft(hostPath)), ...(await ticketsLeft(hostLocksPath))]
+}
+
+function placeOf(cacheDirectory: string): { readonly hostPath: string; readonly hostLocksPath: string } {
+  const hostPath = join(cacheDirectory, 'disks')
+  return { hostPath, hostLocksPath: join(hostPath, 'locks') }
+}
+
 /** In which stat(2) counts what a file takes. */
-const blockBytes = 512
+export const statBlockBytes = 512
 
 async function isThere(hostPath: string): Promise<boolean> {
   return stat(hostPath).then(

@@ -1,7 +1,26 @@
 export { cacheDirectory } from './cache-directory.ts'
+export {
+  assertImagePruneOptions,
+  assertImagePullOptions,
+  assertOpenImagesOptions,
+  type ImageCatalog,
+  type ImageInfo,
+  type ImagePruneOptions,
+  type ImagePruneReport,
+  type ImagePullOptions,
+  type OpenImagesOptions,
+} from './catalog.ts'
+export { diskSweeper } from './disks.ts'
 export { findGuestImage, type GuestImage } from './guest-image.ts'
-export type { ImageConfig, ImageEvent, PullPolicy, Registries, RegistryOptions } from './oci/index.ts'
-export { assertReference } from './oci/index.ts'
-export { registries, registriesOfEnvironment } from './registries.ts'
+export {
+  type ImageConfig,
+  type ImageEvent,
+  type PullPolicy,
+  parseReference,
+  type Registries,
+  type RegistryOptions,
+  registriesSchema,
+} from './oci/index.ts'
+export { registriesOfEnvironment } from './registries.ts'
 export { rootFormatOf } from './root-image.ts'
 export { type RootImage, RootImages } from './root-images.ts'

@@ -1,25 +1,9 @@
-/** What a user says of registries: checked, and read from the file that the environment names. */
+/** What the environment says of registries. */
 
 import { readFile } from 'node:fs/promises'
-import { z } from 'zod'
-import { assertValid, plainText } from '../common/validate.ts'
+import { assertValid } from '../common/validate.ts'
 import { WarmcellError } from '../errors.ts'
-import type { Registries } from './oci/index.ts'
-
-const text = plainText.refine((value) => value !== '', 'it is empty')
-
-export const registries: z.ZodType<Registries> = z.record(
-  z.string().regex(/^[A-Za-z0-9.-]+(:\d+)?$/, "a registry's name is its host, and its port where it has one: 'localhost:5000'"),
-  z.strictObject({
-    plainHttp: z.boolean('expected true or false').optional(),
-    mirrors: z.array(text, 'expected a list of hosts').optional(),
-    auth: z
-      .union([z.strictObject({ username: text, password: plainText }), z.strictObject({ token: text })], {
-        error: 'expected { username, password } or { token }',
-      })
-      .optional(),
-  }),
-) as z.ZodType<Registries>
+import { type Registries, registriesSchema } from './oci/index.ts'
 
 /** What the JSON file says that `WARMCELL_REGISTRIES` names; nothing where it names none. @throws `INVALID_ARGUMENT` */
 export async function registriesOfEnvironment(): Promise<Registries> {
@@ -33,6 +17,6 @@ export async function registriesOfEnvironment(): Promise<Registries> {
         cause,
       })
     })
-  assertValid(registries, said, `WARMCELL_REGISTRIES (${hostPath})`)
+  assertValid(registriesSchema, said, `WARMCELL_REGISTRIES (${hostPath})`)
   return said as Registries
 }

@@ -1,9 +1,11 @@
 /** Container images as root file systems: pulled, made a disk each, and kept for whoever asks next. */
 
+import { stat } from 'node:fs/promises'
 import { SharedWork } from '../common/shared-work.ts'
+import type { ImagePruneOptions, ImagePruneReport } from './catalog.ts'
 import { diskKey, makeDisk } from './disk/index.ts'
-import { Disks } from './disks.ts'
-import { type ImageConfig, type ImageEvent, type PullPolicy, pullImage, type Registries } from './oci/index.ts'
+import { Disks, statBlockBytes } from './disks.ts'
+import { type ImageConfig, type ImageEvent, type PullPolicy, pruneBlobs, pullImage, type Registries } from './oci/index.ts'
 
 export interface RootImagesOptions {
   /** Where images and their disks are kept; all of it can be made again. */
@@ -22,6 +24,10 @@ export interface RootImage {
   readonly hostPath: string
   /** Of what the disk was made from: equal keys, equal disks. */
   readonly key: string
+  /** Of the manifest. */
+  readonly digest: string
+  /** What the disk takes on the host. */
+  readonly sizeBytes: number
   readonly config: ImageConfig
 }
 
@@ -57,6 +63,17 @@ export class RootImages {
     const image = await pullImage(reference, { cacheDirectory, registries, policy, onEvent: announce, signal })
     const key = await diskKey(image)
     const hostPath = await this.#disks.use(key, signal, (made) => makeDisk(image, made, { onEvent: announce, signal }))
-    return { hostPath, key, config: image.config }
+    const sizeBytes = (await stat(hostPath)).blocks * statBlockBytes
+    return { hostPath, key, digest: image.digest, sizeBytes, config: image.config }
+  }
+
+  /** Removes what no living process uses, of what has not been asked for in so long, and what dead processes have left half done. */
+  async prune({ all = false, unusedForMs }: ImagePruneOptions): Promise<ImagePruneReport> {
+    const { cacheDirectory } = this.#options
+    const since = all ? Number.POSITIVE_INFINITY : Date.now() - (unusedForMs ?? Number.POSITIVE_INFINITY)
+    const disks = await this.#disks.prune(since)
+    const { blobs, freedBytes } = await pruneBlobs({ cacheDirectory, all, ...(unusedForMs !== undefined && { unusedForMs }) })
+    const ofDisks = disks.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+    return { disks: disks.length, blobs: blobs.length, freedBytes: freedBytes + ofDisks }
   }
 }

@@ -5,7 +5,7 @@ import { definedOnly } from '../common/defined.ts'
 import { abortSignal, assertValid, callShape, durationMs, environment, plainText, whole } from '../common/validate.ts'
 import { WarmcellError } from '../errors.ts'
 import type { Isolation } from '../hypervisor/index.ts'
-import { type Registries, registries } from '../image/index.ts'
+import { type Registries, registriesSchema } from '../image/index.ts'
 import type { Env, Resources, TemplateSpec, WarmTarget } from '../template/index.ts'
 import type { TargetBounds } from './target.ts'
 import type { TenantsOption } from './tenants.ts'
@@ -140,7 +140,7 @@ const poolSchema = z.strictObject({
   hypervisor: z.enum(['auto', 'qemu'], { error: "expected 'auto' or 'qemu'" }).optional(),
   isolation: z.enum(['hardware', 'emulated'], { error: "expected 'hardware' or 'emulated'" }).optional(),
   confinement: z.enum(['default', 'strict'], { error: "expected 'default' or 'strict'" }).optional(),
-  registries: registries.optional(),
+  registries: registriesSchema.optional(),
 })
 
 /** @throws `INVALID_ARGUMENT` */

@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { abortSignal, assertValid, durationMs, plainText } from '../common/validate.ts'
 import type { Isolation } from '../hypervisor/index.ts'
-import { type Registries, registries } from '../image/index.ts'
+import { type Registries, registriesSchema } from '../image/index.ts'
 import type { BuildOptions } from './snapshot.ts'
 import type { TemplateSpec } from './template.ts'
 
@@ -65,7 +65,7 @@ const nonEmpty = plainText.refine((text) => text !== '', 'expected a name')
 const openSchema = z.strictObject({
   stateDir: nonEmpty.optional(),
   isolation: z.enum(['hardware', 'emulated'], { error: "expected 'hardware' or 'emulated'" }).optional(),
-  registries: registries.optional(),
+  registries: registriesSchema.optional(),
 })
 const buildSchema = z.strictObject({
   name: nonEmpty,

@@ -88,6 +88,7 @@ export function resolveTemplate(name: string, spec: TemplateSpec): Template {
 function resolveRoot(root: NonNullable<TemplateSpec['root']>): TemplateRoot {
   if (root === 'base') return root
   if ('hostPath' in root) return { hostPath: resolve(root.hostPath) }
+  parseReference(root.oci)
   return { oci: root.oci, pull: root.pull ?? 'missing' }
 }
 

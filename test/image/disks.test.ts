@@ -43,7 +43,7 @@ test('one that could not be made is made by the next', async () => {
 })
 
 describe('clearing away', () => {
-  const later = (): Date => new Date(Date.now() + 60_000)
+  const later = (): number => Date.now() + 60_000
 
   test('leaves what a living process uses', async () => {
     const hostPath = await disks.use(key, never, made)
@@ -62,7 +62,7 @@ describe('clearing away', () => {
   test('leaves what was asked for since', async () => {
     const hostPath = await disks.use(key, never, made)
     usedByTheDead()
-    const hourAgo = new Date(Date.now() - 3_600_000)
+    const hourAgo = Date.now() - 3_600_000
     expect(await disks.prune(hourAgo)).toEqual([])
     utimesSync(hostPath, new Date(0), new Date(0))
     expect(await disks.prune(hourAgo)).toHaveLength(1)
