@@ -1,0 +1,43 @@
+/** Where the cache of images keeps what, below one directory of this user alone. */
+
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { preparePrivateDirectory } from '../../../host/index.ts'
+import { hexOf } from '../digest.ts'
+
+export interface StoreLayout {
+  /** Whole, verified and read-only: `sha256/<hex>`. */
+  readonly blobs: string
+  /** What has come of a blob so far, by its digest: written under the lock of that digest only. */
+  readonly partial: string
+  /** Which manifest a tag stood for when it was last asked for. */
+  readonly references: string
+  readonly locks: string
+}
+
+export function layoutOf(hostCacheDirectory: string): StoreLayout {
+  const root = join(hostCacheDirectory, 'oci')
+  return {
+    blobs: join(root, 'blobs', 'sha256'),
+    partial: join(root, 'partial'),
+    references: join(root, 'references'),
+    locks: join(root, 'locks'),
+  }
+}
+
+/** @throws what the file system says, or why the directory is not to be trusted. */
+export async function prepareStore(hostCacheDirectory: string): Promise<StoreLayout> {
+  await mkdir(hostCacheDirectory, { recursive: true, mode: 0o700 })
+  await preparePrivateDirectory(join(hostCacheDirectory, 'oci'))
+  const layout = layoutOf(hostCacheDirectory)
+  for (const hostPath of Object.values(layout)) await mkdir(hostPath, { recursive: true, mode: 0o700 })
+  return layout
+}
+
+export function blobPath({ blobs }: StoreLayout, digest: string): string {
+  return join(blobs, hexOf(digest))
+}
+
+export function partialPath({ partial }: StoreLayout, digest: string): string {
+  return join(partial, hexOf(digest))
+}
