@@ -7,32 +7,50 @@ import { badImage, PullFailure } from './failure.ts'
 import { imageBytesMax, layerBytesMax, layersMax } from './limits.ts'
 import { compressionOf, isIndexType, isManifestType } from './media-types.ts'
 
-const descriptorSchema = z.object({
+/** What is known of a blob before it is had. */
+export interface Descriptor {
+  readonly mediaType: string
+  readonly digest: string
+  /** In bytes. */
+  readonly size: number
+}
+
+/** One image among several. */
+export interface IndexEntry extends Descriptor {
+  readonly platform?:
+    | { readonly os: string; readonly architecture: string; readonly variant?: string | null | undefined }
+    | null
+    | undefined
+  /** Only those that are looked at. */
+  readonly annotations?:
+    | {
+        readonly 'org.opencontainers.image.ref.name'?: string | undefined
+        readonly 'io.containerd.image.name'?: string | undefined
+        readonly 'vnd.docker.reference.type'?: string | undefined
+      }
+    | null
+    | undefined
+}
+
+const descriptor = {
   mediaType: z.string().max(255),
   digest: digestSchema,
   size: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER),
+}
+const descriptorSchema: z.ZodType<Descriptor> = z.object(descriptor)
+const entrySchema: z.ZodType<IndexEntry> = z.object({
+  ...descriptor,
+  platform: z
+    .object({ os: z.string().max(64), architecture: z.string().max(64), variant: z.string().max(64).nullish() })
+    .nullish(),
+  annotations: z
+    .object({
+      'org.opencontainers.image.ref.name': z.string().optional(),
+      'io.containerd.image.name': z.string().optional(),
+      'vnd.docker.reference.type': z.string().optional(),
+    })
+    .nullish(),
 })
-
-/** What is known of a blob before it is had. */
-export type Descriptor = z.infer<typeof descriptorSchema>
-
-const platformSchema = z.object({
-  os: z.string().max(64),
-  architecture: z.string().max(64),
-  variant: z.string().max(64).nullish(),
-})
-
-/** Absent on most: only what is looked at is named. */
-const annotationsSchema = z.object({
-  'org.opencontainers.image.ref.name': z.string().optional(),
-  'io.containerd.image.name': z.string().optional(),
-  'vnd.docker.reference.type': z.string().optional(),
-})
-
-const entrySchema = descriptorSchema.extend({ platform: platformSchema.nullish(), annotations: annotationsSchema.nullish() })
-
-/** One image among several. */
-export type IndexEntry = z.infer<typeof entrySchema>
 
 const head = { schemaVersion: z.literal(2), mediaType: z.string().optional() }
 const indexSchema = z.object({ ...head, manifests: z.array(entrySchema).max(1_000, 'it lists more than 1,000 images') })

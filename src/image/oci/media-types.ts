@@ -6,10 +6,10 @@ import { PullFailure } from './failure.ts'
 const oci = 'application/vnd.oci.image'
 const docker = 'application/vnd.docker'
 
-export const ociManifestType = `${oci}.manifest.v1+json`
-export const ociIndexType = `${oci}.index.v1+json`
-export const ociConfigType = `${oci}.config.v1+json`
-export const ociLayerType = `${oci}.layer.v1.tar`
+export const ociManifestType: string = `${oci}.manifest.v1+json`
+export const ociIndexType: string = `${oci}.index.v1+json`
+export const ociConfigType: string = `${oci}.config.v1+json`
+export const ociLayerType: string = `${oci}.layer.v1.tar`
 
 const manifestTypes: ReadonlySet<string> = new Set([ociManifestType, `${docker}.distribution.manifest.v2+json`])
 const indexTypes: ReadonlySet<string> = new Set([ociIndexType, `${docker}.distribution.manifest.list.v2+json`])

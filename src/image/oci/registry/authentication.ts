@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { PullFailure } from '../failure.ts'
 import { type Timing, withinTime } from '../timing.ts'
 import { type Challenge, chooseChallenge } from './challenge.ts'
-import type { Credentials } from './credentials.ts'
+import type { Credentials } from './contract.ts'
 import { statusFailure } from './status.ts'
 import { type Answer, type Ask, readAnswer, type Transport } from './transport.ts'
 

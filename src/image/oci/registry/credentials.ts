@@ -5,14 +5,8 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { PullFailure } from '../failure.ts'
+import type { Credentials } from './contract.ts'
 import { askHelper } from './helper.ts'
-
-export type Credentials =
-  | { readonly kind: 'password'; readonly username: string; readonly password: string }
-  /** Exchanged for a token at the registry's token server. */
-  | { readonly kind: 'identity'; readonly token: string }
-  /** Shown to the registry as it is. */
-  | { readonly kind: 'bearer'; readonly token: string }
 
 /** Of the file, in bytes: each login is some 200. */
 const fileBytesMax = 1_048_576

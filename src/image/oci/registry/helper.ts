@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process'
 import { z } from 'zod'
 import { foreignText } from '../../../common/text.ts'
 import { PullFailure } from '../failure.ts'
-import type { Credentials } from './credentials.ts'
+import type { Credentials } from './contract.ts'
 
 /** A helper may ask its user: as long as one may need to type a password. In milliseconds. */
 const deadlineMs = 60_000

@@ -12,8 +12,15 @@ import { ociConfigType, ociLayerType, ociManifestType } from '../media-types.ts'
 import { piecesOf, readRange } from './host-file.ts'
 import type { TarPart } from './tar-index.ts'
 
+/** One image of `manifest.json`, in its own words. */
+export interface SavedImage {
+  readonly Config: string
+  readonly RepoTags?: readonly string[] | null | undefined
+  readonly Layers?: readonly string[] | null | undefined
+}
+
 const pathSchema = z.string().min(1).max(512)
-const savedSchema = z
+const savedSchema: z.ZodType<SavedImage[]> = z
   .array(
     z.object({
       Config: pathSchema,
@@ -22,9 +29,6 @@ const savedSchema = z
     }),
   )
   .max(1_000)
-
-/** One image of `manifest.json`, in its own words. */
-export type SavedImage = z.infer<typeof savedSchema>[number]
 
 export function parseSaved(bytes: Uint8Array): SavedImage[] {
   return parsed(savedSchema, parseJson(bytes, 'manifest.json'), 'manifest.json')
