@@ -89,7 +89,7 @@ function parseArchive(text: string, rest: string): ImageReference {
   return { kind: 'archive', hostPath: rest, name: undefined }
 }
 
-/** Docker's rules: a first part with a dot, a colon or a capital, or `localhost`, is a host; without one it is Docker Hub's. Returns why it is none. */
+/** Docker's rules: a first part with a dot or a colon, or `localhost`, is a host; without one it is Docker Hub's. Returns why it is none. */
 function parseNamed(text: string, form: 'any' | 'tagged' = 'any'): RegistryReference | string {
   if (text.length > referenceCharsMax) return 'it is too long'
   if (/^[a-z][a-z0-9+.-]*:\/\//.test(text)) return 'it is a URL; leave out what stands before the host'
@@ -112,10 +112,9 @@ function parseNamed(text: string, form: 'any' | 'tagged' = 'any'): RegistryRefer
 
 function splitHost(name: string): { registry: string; path: string } {
   const slash = name.indexOf('/')
-  const first = name.slice(0, Math.max(0, slash))
-  const isHost = first === 'localhost' || /[.:A-Z]/.test(first)
+  const registry = name.slice(0, Math.max(0, slash)).toLowerCase()
+  const isHost = registry === 'localhost' || /[.:]/.test(registry)
   if (slash < 0 || !isHost) return { registry: hub, path: name }
-  const registry = first.toLowerCase()
   return { registry: registry === `index.${hub}` ? hub : registry, path: name.slice(slash + 1) }
 }
 

@@ -12,6 +12,9 @@ export interface DownloadOptions {
   readonly onBytes: (bytes: number) => void
 }
 
+/** How often a blob that came in parts, and is not what it should be, is read from its beginning. */
+const roundsMax = 3
+
 /**
  * The caller holds the lock of its digest. When it is given up or the other side fails, what has come stays for the next attempt; what is wrong is removed.
  *
@@ -26,15 +29,14 @@ export async function download(
 ): Promise<void> {
   const partial = await PartialBlob.open(from, blob.size, options.signal)
   try {
-    let isInherited = partial.sizeBytes > 0
-    for (;;) {
-      const discredit = await fill(partial, blob, source, options)
+    for (let round = 1; ; round++) {
+      const isInherited = partial.sizeBytes > 0
+      const { parts, discredit } = await fill(partial, blob, source, options)
       if (partial.digest() === blob.digest) return await partial.publish(to)
       await partial.restart()
-      // What an earlier process left may have been damaged by what ended it; what a mirror gave may not be what the registry has.
-      const isWorthMore = isInherited || discredit()
-      isInherited = false
-      if (!isWorthMore) {
+      // What an earlier process left may have been damaged by what ended it, and parts of several mirrors may not go together: that is no proof against the last of them.
+      const isPieced = isInherited || parts > 1
+      if (!(isPieced && round < roundsMax) && !discredit()) {
         await partial.remove()
         throw new PullFailure(`what came for ${blob.digest} is something else`, {
           hint: 'It was changed on the way, or where it is kept: have it pushed again, or use another mirror.',
@@ -49,13 +51,20 @@ export async function download(
   }
 }
 
-/** Until there is as much as there should be. Returns what discredits whoever gave the last of it. */
+/** What came at last, and in how many parts. */
+interface Filled {
+  readonly parts: number
+  readonly discredit: () => boolean
+}
+
+/** Until there is as much as there should be. */
 async function fill(
   partial: PartialBlob,
   blob: WantedBlob,
   source: ImageSource,
   { timing, signal, onBytes }: DownloadOptions,
-): Promise<() => boolean> {
+): Promise<Filled> {
+  let parts = 0
   let discredit = (): boolean => false
   let mostBytes = partial.sizeBytes
   onBytes(partial.sizeBytes)
@@ -63,6 +72,7 @@ async function fill(
     if (partial.sizeBytes === blob.size) return
     const opened = await source.openBlob(blob, partial.sizeBytes, signal)
     discredit = opened.discredit
+    parts++
     if (opened.offset !== partial.sizeBytes) await partial.restart()
     try {
       for await (const piece of opened.body) {
@@ -79,7 +89,7 @@ async function fill(
       throw error
     }
   })
-  return discredit
+  return { parts, discredit }
 }
 
 async function tooLong(partial: PartialBlob, { digest, size }: WantedBlob): Promise<PullFailure> {
