@@ -6,14 +6,16 @@ import { gzipSync } from 'node:zlib'
 import { pack } from 'tar-stream'
 import type { Scratch } from './scratch.ts'
 
-const oci = 'application/vnd.oci.image'
-export const types = {
-  manifest: `${oci}.manifest.v1+json`,
-  index: `${oci}.index.v1+json`,
-  config: `${oci}.config.v1+json`,
-  tar: `${oci}.layer.v1.tar`,
-  gzip: `${oci}.layer.v1.tar+gzip`,
-} as const
+type Kind = 'manifest' | 'index' | 'config' | 'tar' | 'gzip'
+
+/** The OCI's names. */
+export const types: Readonly<Record<Kind, string>> = {
+  manifest: 'application/vnd.oci.image.manifest.v1+json',
+  index: 'application/vnd.oci.image.index.v1+json',
+  config: 'application/vnd.oci.image.config.v1+json',
+  tar: 'application/vnd.oci.image.layer.v1.tar',
+  gzip: 'application/vnd.oci.image.layer.v1.tar+gzip',
+}
 
 export interface Blob {
   readonly mediaType: string
@@ -110,6 +112,6 @@ export async function tarWith(files: Readonly<Record<string, Buffer | { linkname
   }
   tar.finalize()
   const pieces: Uint8Array[] = []
-  for await (const piece of tar) pieces.push(piece)
+  for await (const piece of tar) pieces.push(piece as Uint8Array)
   return Buffer.concat(pieces)
 }

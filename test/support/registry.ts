@@ -6,6 +6,7 @@ import { rmSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import type { Certificate } from './certificate.ts'
 import { Scratch } from './scratch.ts'
 
 /** Who may log in where a password is asked for; the digest is bcrypt's, of the least cost. */
@@ -13,6 +14,8 @@ export const login = { username: 'alice', password: 'wonderland' } as const
 const passwordFile = 'alice:$2y$04$abcdefghijklmnopqrstuujZkTwHUiJ9XdZPwKfcfDo7dMp5DjlTu\n'
 
 export interface RegistryOptions {
+  /** Then it speaks HTTPS. */
+  readonly certificate?: Certificate
   /** The part `auth` of its configuration, as YAML; 'basic' asks for the password above. */
   readonly auth?: string
 }
@@ -29,16 +32,18 @@ export class Registry implements AsyncDisposable {
     this.#scratch = scratch
   }
 
-  static async start({ auth }: RegistryOptions = {}): Promise<Registry> {
+  static async start({ auth, certificate }: RegistryOptions = {}): Promise<Registry> {
     const scratch = new Scratch()
     const port = await freePort()
     const host = `127.0.0.1:${port}`
     const authentication = auth === 'basic' ? `htpasswd: { realm: test, path: ${scratch.file('htpasswd', passwordFile)} }` : auth
+    const tls =
+      certificate === undefined ? '' : `, tls: { certificate: ${certificate.certificatePath}, key: ${certificate.keyPath} }`
     const config = [
       'version: 0.1',
       'log: { level: error, accesslog: { disabled: true } }',
       `storage: { filesystem: { rootdirectory: ${scratch.join('store')} } }`,
-      `http: { addr: ${host}, secret: of-no-value }`,
+      `http: { addr: ${host}, secret: of-no-value${tls} }`,
       ...(authentication === undefined ? [] : [`auth: { ${authentication} }`]),
     ]
     const child = spawn('docker-registry', ['serve', scratch.file('config.yml', `${config.join('\n')}\n`)], { stdio: 'ignore' })

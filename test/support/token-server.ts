@@ -1,10 +1,10 @@
 /** A token server that a real registry believes: it signs, and says who asked for what. https://distribution.github.io/distribution/spec/auth/jwt/ */
 
-import { execFileSync } from 'node:child_process'
 import { createSign, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
+import { type Certificate, makeCertificate } from './certificate.ts'
 import { login } from './registry.ts'
 import type { Scratch } from './scratch.ts'
 
@@ -28,14 +28,11 @@ export class TokenServer implements AsyncDisposable {
   readonly #key: string
   readonly #certificate: string
 
-  private constructor(server: Server, port: number, scratch: Scratch) {
+  private constructor(server: Server, port: number, { keyPath, certificatePath }: Certificate) {
     this.#server = server
-    const [key, certificate] = [scratch.join('key.pem'), scratch.join('certificate.pem')]
-    const subject = ['-subj', '/CN=test', '-days', '1', '-keyout', key, '-out', certificate]
-    execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', ...subject], { stdio: 'ignore' })
-    this.#key = readFileSync(key, 'utf8')
-    this.#certificate = readFileSync(certificate, 'utf8').replace(/-----[A-Z ]+-----|\n/g, '')
-    this.auth = `token: { realm: "http://127.0.0.1:${port}/token", service: test, issuer: test, rootcertbundle: ${certificate} }`
+    this.#key = readFileSync(keyPath, 'utf8')
+    this.#certificate = readFileSync(certificatePath, 'utf8').replace(/-----[A-Z ]+-----|\n/g, '')
+    this.auth = `token: { realm: "http://127.0.0.1:${port}/token", service: test, issuer: test, rootcertbundle: ${certificatePath} }`
   }
 
   static async start(scratch: Scratch): Promise<TokenServer> {
@@ -44,7 +41,7 @@ export class TokenServer implements AsyncDisposable {
     await once(server, 'listening')
     const address = server.address()
     if (address === null || typeof address === 'string') throw new Error('no port')
-    const tokens = new TokenServer(server, address.port, scratch)
+    const tokens = new TokenServer(server, address.port, await makeCertificate(scratch))
     server.on('request', async (message, response) => {
       const pieces: Uint8Array[] = []
       for await (const piece of message) pieces.push(piece)

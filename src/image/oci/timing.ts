@@ -36,7 +36,7 @@ export const defaultTiming: Timing = {
 }
 
 /** So many bytes, and the count of failed attempts begins anew: a large layer may break off often, a server that gives byte by byte gets no more patience than others. */
-export const progressBytes: number = 1_048_576
+const progressBytes: number = 1_048_576
 
 /**
  * How long to wait before the next attempt; undefined for giving up. Doubles, and is drawn from the upper half, so that many that failed together do not come back

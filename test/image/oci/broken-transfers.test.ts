@@ -184,6 +184,9 @@ test('given up in the middle, nothing is left but what the next one goes on with
   const pulling = pull({ signal: abort.signal })
   const hostPath = scratch.join(`cache/oci/partial/${layer.digest.slice(7)}`)
   while ((statSync(hostPath, { throwIfNoEntry: false })?.size ?? 0) < 150_000) await delay(5)
+  // What is under way is not for pruning.
+  await pruneBlobs({ cacheDirectory: scratch.join('cache'), all: true })
+  expect(statSync(hostPath).size).toBe(150_000)
   abort.abort(reason)
   await expect(pulling).rejects.toBe(reason)
   expect(cacheOf(scratch).partial).toEqual([layer.digest.slice(7)])

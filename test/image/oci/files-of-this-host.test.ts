@@ -183,7 +183,7 @@ test('what is no image, or less than one, ends with an error that names it', asy
   const [layer] = image.layers
   const hostPath = `${directory}/blobs/sha256/${layer?.digest.slice(7)}`
   truncateSync(hostPath, 10)
-  expect((await failureOf(pull(`oci:${directory}:one`))).message).toContain('only 10 of')
+  expect((await failureOf(pull(`oci:${directory}:one`))).message).toContain('has 10 bytes there')
   execFileSync('rm', [hostPath])
   expect((await failureOf(pull(`oci:${directory}:one`))).message).toContain('ENOENT')
   symlinkSync('/etc/passwd', hostPath)

@@ -1,10 +1,13 @@
 /** Images come from a real registry as they were pushed, with what is asked for to get in, and come once. */
 
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { readdirSync, rmSync, statSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type ImageEvent, pruneBlobs, pullImage } from '../../../src/image/oci/index.ts'
+import { makeCertificate } from '../../support/certificate.ts'
 import { type Image, makeImage, writeLayout } from '../../support/oci-image.ts'
+import { startProgram } from '../../support/program.ts'
 import { assertWhole, cacheOf, failureOf } from '../../support/pulling.ts'
 import { login, Registry, skopeo } from '../../support/registry.ts'
 import { Scratch } from '../../support/scratch.ts'
@@ -172,6 +175,25 @@ test('what skopeo makes of an image is pulled as the same image: Docker’s mani
   expect(packed.layers.map(({ diffId }) => diffId)).toEqual(plain.layers.map(({ digest }) => digest))
   expect(new Set(packed.layers.map(({ compression }) => compression))).toEqual(new Set(['zstd']))
   expect(await skopeo('inspect', '--tls-verify=false', `docker://${registry.host}/team/app:1`)).toContain(image.manifest.digest)
+})
+
+test('a registry is spoken to over HTTPS, and only if its certificate is good', async () => {
+  using scratch = new Scratch()
+  const certificate = await makeCertificate(scratch)
+  await using secure = await Registry.start({ certificate })
+  await secure.push(`oci:${source.join('layout')}:one`, 'app:1')
+  const reference = `${secure.host}/app:1`
+  const failure = await failureOf(pullImage(reference, { cacheDirectory: scratch.join('a') }))
+  expect(failure).toMatchObject({ code: 'IMAGE', retryable: false })
+  expect(failure.message).toContain('NODE_EXTRA_CA_CERTS')
+  process.env.NODE_EXTRA_CA_CERTS = certificate.certificatePath
+  const puller = startProgram('pull-image.ts', scratch.join('b'), secure.host, reference, 'https')
+  delete process.env.NODE_EXTRA_CA_CERTS
+  const ended = once(puller, 'close')
+  const printed: string[] = []
+  for await (const piece of puller.stdout ?? []) printed.push(String(piece))
+  await ended
+  expect(printed.join('')).toContain(image.manifest.digest)
 })
 
 test('pruning removes what nobody used for so long, or all, and what is removed comes again', async () => {

@@ -69,7 +69,8 @@ export class Authentication {
    * @returns whether there is something to try that was not refused
    */
   async renew(answer: Answer, refused: string | undefined, signal: AbortSignal): Promise<boolean> {
-    if (this.header === refused) {
+    const now = this.header
+    if (now === undefined || now === refused) {
       this.#renewal ??= this.#renew(answer, signal).finally(() => {
         this.#renewal = undefined
       })

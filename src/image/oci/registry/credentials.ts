@@ -40,7 +40,7 @@ export async function storedCredentials(
 }
 
 /** In the order in which they are looked at. */
-export function configPaths(environment: NodeJS.ProcessEnv): string[] {
+function configPaths(environment: NodeJS.ProcessEnv): string[] {
   const { DOCKER_CONFIG, XDG_RUNTIME_DIR } = environment
   const docker = join(DOCKER_CONFIG || join(homedir(), '.docker'), 'config.json')
   return [docker, ...(XDG_RUNTIME_DIR ? [join(XDG_RUNTIME_DIR, 'containers', 'auth.json')] : [])]

@@ -10,7 +10,7 @@ import { type Timing, withinTime } from '../timing.ts'
 import { Authentication } from './authentication.ts'
 import { storedCredentials } from './credentials.ts'
 import { statusFailure } from './status.ts'
-import { type Answer, discard, piecesOfAnswer, readAnswer, type Transport } from './transport.ts'
+import { type Answer, discard, dismiss, piecesOfAnswer, readAnswer, type Transport } from './transport.ts'
 
 export interface EndpointParts {
   readonly transport: Transport
@@ -62,10 +62,16 @@ export class Endpoint {
   /** What the registry says a tag stands for; undefined where it does not say. Costs nothing of what registries count. */
   async headManifest(version: string, signal: AbortSignal): Promise<string | undefined> {
     const answer = await this.#send(
-      { path: `manifests/${version}`, what: 'the manifest', method: 'HEAD', headers: { accept: acceptedTypes }, accepted: [200] },
+      {
+        path: `manifests/${version}`,
+        what: 'the manifest',
+        method: 'HEAD',
+        headers: { accept: acceptedTypes },
+        accepted: [200, 405, 501],
+      },
       signal,
     )
-    discard(answer.body)
+    dismiss(answer.body)
     const digest = answer.header('docker-content-digest')
     return digest !== undefined && isDigest(digest) ? digest : undefined
   }
@@ -121,7 +127,7 @@ export class Endpoint {
       if (!isChallenge || !(await authentication.renew(answer, authorization, signal))) {
         throw await statusFailure(answer, what, authentication.hasCredentials, signal)
       }
-      discard(answer.body)
+      dismiss(answer.body)
     }
   }
 }

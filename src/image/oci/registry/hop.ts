@@ -1,5 +1,6 @@
 /** Where a redirect may lead. Registries redirect to the storage that holds their blobs. */
 
+import { foreignText } from '../../../common/text.ts'
 import { PullFailure } from '../failure.ts'
 
 /** From a registry to its storage is one; two more for what stands between. */
@@ -21,8 +22,8 @@ export function nextHop(from: URL, location: string | undefined, isPlain: IsPlai
   if (to.protocol === 'http:' && !isPlain(to.host)) {
     throw redirectFailure(
       from,
-      `to plain HTTP at ${to.host}`,
-      `Set plainHttp for '${to.host}' in \`registries\`, if that is right.`,
+      `to plain HTTP at ${foreignText(to.host, 120)}`,
+      `Set plainHttp for '${foreignText(to.host, 120)}' in \`registries\`, if that is right.`,
     )
   }
   return to

@@ -9,7 +9,12 @@ import { isRegistryHost, isRepository } from '../reference.ts'
 const mirrorsMax = 8
 
 const secret = plainText.refine((text) => /^[\x20-\x7e]+$/.test(text), 'expected a text of visible characters')
-const host = z.string().refine(isRegistryHost, 'expected the host of a registry, as `ghcr.io` or `localhost:5000`')
+const host = z
+  .string()
+  .refine(
+    (text) => isRegistryHost(text) && text === text.toLowerCase(),
+    'expected the host of a registry, as `ghcr.io` or `localhost:5000`',
+  )
 const mirror = z.string().refine((text) => {
   const { registry, path } = splitMirror(text)
   return isRegistryHost(registry) && (path === '' || isRepository(path))

@@ -20,7 +20,7 @@ export interface Answer {
   /** Of a header that is there several times, the first. */
   header(name: string): string | undefined
   headers(name: string): readonly string[]
-  /** Must be read, or closed by `discard`. */
+  /** Must be read, or given to `dismiss` or `discard`. */
   readonly body: Dispatcher.ResponseData['body']
   /** Whether somebody else answered than was asked. */
   readonly isRedirected: boolean
@@ -68,7 +68,7 @@ export class Transport {
         throw networkFailure(target, cause, signal)
       })
       if (!redirects.has(response.statusCode)) return answerOf(response, target, isRedirected)
-      discard(response.body)
+      dismiss(response.body)
       // What is posted is a secret: it goes where it was meant to go.
       if (method === 'POST')
         throw new PullFailure(`${url.host} redirects a request for a token`, { hint: 'Ask whoever runs it.' })
@@ -83,6 +83,14 @@ export class Transport {
   async close(): Promise<void> {
     await this.#agent.destroy()
   }
+}
+
+/** Of an answer whose words are not wanted, in bytes: so much is read to use the connection again, which costs less than another one. */
+const idleBytesMax = 16_384
+
+/** Of a short answer nothing more is wanted. */
+export function dismiss(body: Answer['body']): void {
+  body.dump({ limit: idleBytesMax }).catch(() => {})
 }
 
 /** Reads no further. */

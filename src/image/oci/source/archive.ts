@@ -55,11 +55,11 @@ export class ArchiveSource implements ImageSource {
     return bytes
   }
 
-  async openBlob({ digest }: WantedBlob, offset: number, signal: AbortSignal): Promise<OpenedBlob> {
+  async openBlob(blob: WantedBlob, offset: number, signal: AbortSignal): Promise<OpenedBlob> {
     const archive = await this.#open(signal)
-    const part = archive.places.get(digest) ?? blobPart(archive, digest)
-    if (part === undefined) throw badImage(`its archive lacks ${digest}`)
-    return openedRange(archive.file, part.from, part.to, offset, async () => {})
+    const part = archive.places.get(blob.digest) ?? blobPart(archive, blob.digest)
+    if (part === undefined) throw badImage(`its archive lacks ${blob.digest}`)
+    return openedRange(archive.file, part, blob, offset)
   }
 
   async close(): Promise<void> {

@@ -2,8 +2,8 @@
 
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
-import { PullFailure } from '../failure.ts'
-import type { OpenedBlob } from './contract.ts'
+import { badImage, PullFailure } from '../failure.ts'
+import type { OpenedBlob, WantedBlob } from './contract.ts'
 
 /** Read at once, in bytes. */
 const pieceBytes = 256 * 1024
@@ -62,10 +62,17 @@ export async function* piecesOf(
   }
 }
 
-/** A blob that is a part of a file. Nobody else can be asked for it. */
-export function openedRange(file: FileHandle, from: number, to: number, offset: number, close: () => Promise<void>): OpenedBlob {
+/** A blob that is a part of a file. Nobody else can be asked for it, and asking again would give the same. */
+export function openedRange(
+  file: FileHandle,
+  { from, to }: { from: number; to: number },
+  { digest, size }: WantedBlob,
+  offset: number,
+  close: () => Promise<void> = async () => {},
+): OpenedBlob {
   async function* body(): AsyncGenerator<Uint8Array> {
     try {
+      if (to - from !== size) throw badImage(`${digest} has ${to - from} bytes there, and should have ${size}`)
       yield* piecesOf(file, from + offset, to)
     } finally {
       await close()

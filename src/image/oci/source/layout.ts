@@ -35,9 +35,9 @@ export class LayoutSource implements ImageSource {
     return 'bytes' in chosen ? chosen.bytes : readHostFile(this.#blobPath(chosen.digest), manifestBytesMax)
   }
 
-  async openBlob({ digest }: WantedBlob, offset: number): Promise<OpenedBlob> {
-    const { file, sizeBytes } = await openHostFile(this.#blobPath(digest))
-    return openedRange(file, 0, sizeBytes, offset, () => file.close())
+  async openBlob(blob: WantedBlob, offset: number): Promise<OpenedBlob> {
+    const { file, sizeBytes } = await openHostFile(this.#blobPath(blob.digest))
+    return openedRange(file, { from: 0, to: sizeBytes }, blob, offset, () => file.close())
   }
 
   async close(): Promise<void> {}

@@ -1,7 +1,7 @@
 /** Where the cache of images keeps what, below one directory of this user alone. */
 
 import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { preparePrivateDirectory } from '../../../host/index.ts'
 import { hexOf } from '../digest.ts'
 
@@ -16,7 +16,7 @@ export interface StoreLayout {
 }
 
 export function layoutOf(hostCacheDirectory: string): StoreLayout {
-  const root = join(hostCacheDirectory, 'oci')
+  const root = rootOf(hostCacheDirectory)
   return {
     blobs: join(root, 'blobs', 'sha256'),
     partial: join(root, 'partial'),
@@ -28,10 +28,15 @@ export function layoutOf(hostCacheDirectory: string): StoreLayout {
 /** @throws what the file system says, or why the directory is not to be trusted. */
 export async function prepareStore(hostCacheDirectory: string): Promise<StoreLayout> {
   await mkdir(hostCacheDirectory, { recursive: true, mode: 0o700 })
-  await preparePrivateDirectory(join(hostCacheDirectory, 'oci'))
+  await preparePrivateDirectory(rootOf(hostCacheDirectory))
   const layout = layoutOf(hostCacheDirectory)
   for (const hostPath of Object.values(layout)) await mkdir(hostPath, { recursive: true, mode: 0o700 })
   return layout
+}
+
+/** Whoever gets a path of a layer may be somewhere else by then. */
+function rootOf(hostCacheDirectory: string): string {
+  return resolve(hostCacheDirectory, 'oci')
 }
 
 export function blobPath({ blobs }: StoreLayout, digest: string): string {
