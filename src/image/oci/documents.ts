@@ -23,9 +23,14 @@ export async function topDigest({ reference, policy, source, store, timing, sign
     remembered !== undefined && (await store.read(remembered, manifestBytesMax)) !== undefined ? remembered : undefined
   if (known !== undefined && (isFixed || policy === 'missing')) return known
   const bytes = await withRetries({ timing, signal }, () => source.resolve(known, signal))
-  const digest = bytes === undefined ? (known as string) : await store.put(bytes, signal)
-  if (reference.kind === 'registry' && !isFixed) await rememberDigest(store.layout, name, digest)
-  return digest
+  return bytes === undefined ? (known as string) : store.put(bytes, signal)
+}
+
+/** For the next time; when all of the image is here. One whose layers never came would be asked for under a digest that the registry may not have any more. */
+export async function rememberTop({ reference, store }: Pull, digest: string): Promise<void> {
+  if (reference.kind !== 'registry' || isDigest(reference.version)) return
+  const name = formatReference(reference)
+  if ((await rememberedDigest(store.layout, name)) !== digest) await rememberDigest(store.layout, name, digest)
 }
 
 /** Down to the manifest of this platform. */

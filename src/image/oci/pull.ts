@@ -4,7 +4,7 @@ import { setMaxListeners } from 'node:events'
 import { linkedSignal } from '../../common/linked-signal.ts'
 import { parseConfiguration } from './config.ts'
 import type { ImageEvent, PulledImage, PulledLayer } from './contract.ts'
-import { documentOf, findManifest, topDigest } from './documents.ts'
+import { documentOf, findManifest, rememberTop, topDigest } from './documents.ts'
 import { imageFailure, PullFailure } from './failure.ts'
 import { fetchLayers } from './layers.ts'
 import { configBytesMax } from './limits.ts'
@@ -67,7 +67,8 @@ function sourceOf(reference: ImageReference, registries: NonNullable<PullOptions
 
 async function pull(parts: Pull): Promise<PulledImage> {
   const { asked, architecture, store } = parts
-  const { digest, manifest } = await findManifest(parts, await topDigest(parts))
+  const top = await topDigest(parts)
+  const { digest, manifest } = await findManifest(parts, top)
   const configBytes = await documentOf(parts, manifest.config, 'blob', configBytesMax)
   const { os, architecture: builtFor, config, diffIds } = parseConfiguration(configBytes, manifest.layers.length)
   if (os !== 'linux' || builtFor !== architecture) {
@@ -76,6 +77,7 @@ async function pull(parts: Pull): Promise<PulledImage> {
     })
   }
   await fetchLayers(parts, digest, manifest.layers)
+  await rememberTop(parts, top)
   const layers = manifest.layers.map((layer, index): PulledLayer => {
     const { digest, mediaType, size } = layer
     const diffId = diffIds[index] as string

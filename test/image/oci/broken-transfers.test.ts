@@ -34,7 +34,7 @@ afterEach(async () => {
   scratch[Symbol.dispose]()
 })
 
-const pull = (options: { signal?: AbortSignal; onEvent?: () => void } = {}) =>
+const pull = (options: { signal?: AbortSignal; policy?: 'always' } = {}, timing = impatient) =>
   pullPatiently(
     `${registry.host}/app:one`,
     {
@@ -43,7 +43,7 @@ const pull = (options: { signal?: AbortSignal; onEvent?: () => void } = {}) =>
       registries: { [registry.host]: { plainHttp: true } },
       ...options,
     },
-    impatient,
+    timing,
   )
 
 /** For requests of the layer: the first so many are answered otherwise. */
@@ -127,6 +127,35 @@ test('a server that is overloaded is asked again, and given up in time', async (
   registry.requests.length = 0
   expect(await failureOf(pull())).toMatchObject({ code: 'IMAGE', retryable: true })
   expect(ranges().length).toBe(1)
+})
+
+test('a manifest that does not come, or is another than it is called, is not waited for and not believed', async () => {
+  const failing = () => failureOf(pull({ policy: 'always' }, { ...impatient, documentMs: 100, attempts: 1 }))
+  registry.rule = () => true
+  expect(await failing()).toMatchObject({ code: 'IMAGE', retryable: true, message: expect.stringContaining('within 100 ms') })
+  registry.rule = (_, response, body) => {
+    response.setHeader('docker-content-digest', layer.digest).end(body)
+    return true
+  }
+  expect(await failing()).toMatchObject({ code: 'IMAGE', retryable: false, message: expect.stringContaining('another manifest') })
+})
+
+test('what a tag stands for is asked for without what registries count, as long as it has not changed', async () => {
+  await pull()
+  const asked = (): string[] => registry.requests.splice(0).map(({ method }) => method)
+  asked()
+  registry.rule = ({ method }, response) => {
+    if (method === 'HEAD') response.setHeader('docker-content-digest', image.manifest.digest)
+    return false
+  }
+  assertWhole(await pull({ policy: 'always' }), image)
+  expect(asked()).toEqual(['HEAD'])
+  registry.rule = ({ method }, response) => {
+    if (method === 'HEAD') response.writeHead(405).end()
+    return method === 'HEAD'
+  }
+  assertWhole(await pull({ policy: 'always' }), image)
+  expect(asked()).toEqual(['HEAD', 'GET'])
 })
 
 test('other bytes than the digest says are never kept', async () => {

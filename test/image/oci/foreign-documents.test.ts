@@ -1,5 +1,7 @@
 /** What manifests and configurations may say, and what of it is believed. */
 
+import { randomBytes } from 'node:crypto'
+import { chmodSync } from 'node:fs'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { parseConfiguration } from '../../../src/image/oci/config.ts'
@@ -7,11 +9,12 @@ import { PullFailure } from '../../../src/image/oci/failure.ts'
 import { pullImage } from '../../../src/image/oci/index.ts'
 import { parseManifest } from '../../../src/image/oci/manifest.ts'
 import { chooseEntry } from '../../../src/image/oci/platform.ts'
+import { pullPatiently } from '../../../src/image/oci/pull.ts'
 import { chooseChallenge } from '../../../src/image/oci/registry/challenge.ts'
 import { nextHop } from '../../../src/image/oci/registry/hop.ts'
 import { defaultTiming, delayBeforeRetry, parseRetryAfter } from '../../../src/image/oci/timing.ts'
 import { type ImageOptions, json, makeImage, sha256, types, writeLayout } from '../../support/oci-image.ts'
-import { cacheOf, failureOf } from '../../support/pulling.ts'
+import { cacheOf, failureOf, impatient } from '../../support/pulling.ts'
 import { Scratch } from '../../support/scratch.ts'
 
 let scratch: Scratch
@@ -82,6 +85,40 @@ test.each([
   const failure = await failureOf(pullImage(`oci:${layout}:one`, { cacheDirectory: scratch.join('cache'), architecture: 'x64' }))
   expect(failure).toMatchObject({ code: 'IMAGE', retryable: false })
   expect(failure.message).toContain(reason)
+})
+
+test('an image that says something else of what is here takes it from nobody', async () => {
+  const options = { cacheDirectory: scratch.join('cache'), architecture: 'x64' }
+  const image = await makeImage({ files: [randomBytes(5_000_000)] })
+  const [layer] = image.layers
+  const pull = (change?: ImageOptions['change'], name = 'one') =>
+    makeImage({ files: [], ...(change && { change }) }).then((made) =>
+      pullImage(`oci:${writeLayout(scratch, name, { one: made })}:one`, options),
+    )
+  await pullImage(`oci:${writeLayout(scratch, 'layout', { one: image })}:one`, options)
+  for (const wrong of [
+    (manifest: Record<string, unknown>) => ({ ...manifest, config: { ...layer, size: 7 } }),
+    (manifest: Record<string, unknown>) => ({ ...manifest, config: layer }),
+    () => ({ schemaVersion: 2, manifests: [{ ...layer, size: 7 }] }),
+    () => ({ schemaVersion: 2, config: image.config, layers: [{ ...layer, size: 7 }] }),
+  ]) {
+    expect(await failureOf(pull(wrong))).toMatchObject({ code: 'IMAGE', retryable: false })
+  }
+  expect(cacheOf(scratch).blobs).toContain(layer?.digest.slice(7))
+  // As a manifest it is too large: it is asked for, and there is nobody who has it.
+  const nowhere = { ...options, registries: { '127.0.0.1:1': { plainHttp: true } } }
+  const asked = pullPatiently(`127.0.0.1:1/a@${layer?.digest}`, nowhere, impatient)
+  expect(await failureOf(asked)).toMatchObject({ code: 'IMAGE', retryable: true })
+  expect(cacheOf(scratch).blobs).toContain(layer?.digest.slice(7))
+})
+
+test('a cache that others may write to is not used', async () => {
+  scratch.file('cache/oci/blobs/x', '')
+  chmodSync(scratch.join('cache/oci'), 0o777)
+  const layout = writeLayout(scratch, 'layout', { one: await makeImage() })
+  const failure = await failureOf(pullImage(`oci:${layout}:one`, { cacheDirectory: scratch.join('cache') }))
+  expect(failure).toMatchObject({ code: 'IMAGE', retryable: false })
+  expect(failure.message).toContain('others may use')
 })
 
 test('what a configuration does not say is empty, and what it says beside is left out', () => {

@@ -4,6 +4,7 @@ import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { preparePrivateDirectory } from '../../../host/index.ts'
 import { hexOf } from '../digest.ts'
+import { PullFailure } from '../failure.ts'
 
 export interface StoreLayout {
   /** Whole, verified and read-only: `sha256/<hex>`. */
@@ -25,8 +26,17 @@ export function layoutOf(hostCacheDirectory: string): StoreLayout {
   }
 }
 
-/** @throws what the file system says, or why the directory is not to be trusted. */
+/** @throws a failure that says why the directory cannot be used, or is not to be trusted. */
 export async function prepareStore(hostCacheDirectory: string): Promise<StoreLayout> {
+  return prepare(hostCacheDirectory).catch((cause: Error) => {
+    throw new PullFailure(`the cache of images in ${hostCacheDirectory} cannot be used: ${cause.message}`, {
+      hint: 'Name a directory that belongs to this user alone.',
+      cause,
+    })
+  })
+}
+
+async function prepare(hostCacheDirectory: string): Promise<StoreLayout> {
   await mkdir(hostCacheDirectory, { recursive: true, mode: 0o700 })
   await preparePrivateDirectory(rootOf(hostCacheDirectory))
   const layout = layoutOf(hostCacheDirectory)

@@ -2,8 +2,9 @@
 
 import { readFile, rm, stat, utimes } from 'node:fs/promises'
 import PQueue from 'p-queue'
-import { withLock } from '../../../host/index.ts'
+import { digestFile, withLock } from '../../../host/index.ts'
 import { digestOf, hexOf } from '../digest.ts'
+import { badImage } from '../failure.ts'
 import type { ImageSource, WantedBlob } from '../source/contract.ts'
 import { type DownloadOptions, download } from './download.ts'
 import { blobPath, partialPath, prepareStore, type StoreLayout } from './layout.ts'
@@ -31,13 +32,16 @@ export class BlobStore {
 
   /**
    * Whether it is here, by its name and size: it got its name only when it had been verified, nobody may write to it, and whoever unpacks a layer proves by its diff id what it read.
-   * One of another size was damaged, and is removed.
+   * One of another size is looked at: if it is damaged it is removed, and otherwise whoever says so is wrong.
+   *
+   * @throws a failure when the size is not that of the blob of this digest
    */
   async has({ digest, size }: { digest: string; size: number }): Promise<boolean> {
     const found = await stat(this.hostPath(digest)).catch(ignoreAbsent)
     if (found === undefined) return false
-    if (found.isFile() && found.size === size) return true
-    await rm(this.hostPath(digest), { force: true, recursive: true })
+    if (found.size === size) return true
+    if ((await digestFile(this.hostPath(digest))) === hexOf(digest)) throw badImage(`it gives ${digest} another size than it has`)
+    await rm(this.hostPath(digest), { force: true })
     return false
   }
 
@@ -53,11 +57,11 @@ export class BlobStore {
     )
   }
 
-  /** A small one, and what it should be: looked at each time, for all else depends on it. Undefined when it is not here, or damaged; then it is removed. */
+  /** A small one, and what it should be: looked at each time, for all else depends on it. Undefined when it is not here, too large to be one, or damaged; then it is removed. */
   async read(digest: string, bytesMax: number): Promise<Uint8Array | undefined> {
     const found = await stat(this.hostPath(digest)).catch(ignoreAbsent)
-    if (found === undefined) return undefined
-    const bytes = found.size <= bytesMax ? await readFile(this.hostPath(digest)).catch(ignoreAbsent) : undefined
+    if (found === undefined || found.size > bytesMax) return undefined
+    const bytes = await readFile(this.hostPath(digest)).catch(ignoreAbsent)
     if (bytes !== undefined && digestOf(bytes) === digest) return bytes
     await rm(this.hostPath(digest), { force: true })
     return undefined
