@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, open, rename, rm, stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Cleanup } from '../../common/cleanup.ts'
 import { WarmcellError } from '../../errors.ts'
@@ -49,7 +50,7 @@ export async function makeDisk(image: PulledImage, hostOutputPath: string, optio
   }
   const tar = new ImageTar(image, await readTree(image, reading), reading)
   const cleanup = new Cleanup()
-  const hostDraftPath = `${hostOutputPath}.${identityText(await ownIdentity())}.${randomBytes(4).toString('hex')}${draftSuffix}`
+  const hostDraftPath = `${resolve(hostOutputPath)}.${identityText(await ownIdentity())}.${randomBytes(4).toString('hex')}${draftSuffix}`
   cleanup.defer(() => rm(hostDraftPath, { force: true }))
   try {
     const tool = startTool('tar2sqfs', toolArguments(hostDraftPath, Math.min(availableParallelism(), jobsMax)))

@@ -7,7 +7,7 @@ const GiB = 1_024 * MiB
 export interface LayerLimits {
   /** Layers of an image. Docker's own storage drivers stop at 127; each costs two readings of its blob. */
   readonly layersMax: number
-  /** Entries of all layers together, also those that a later layer hides: a live one takes some 300 bytes of this process's memory. The largest images in common use have 300,000. */
+  /** Entries of all layers together, also those that a later layer hides. The largest images in common use have 300,000; one takes 300 bytes of this process's memory while the disk is made. */
   readonly entriesMax: number
   /** Bytes of all names, link targets and extended attributes together: they are held in memory. 300,000 entries have some 10 MiB. */
   readonly textBytesMax: number
@@ -25,13 +25,13 @@ export interface LayerLimits {
   readonly depthMax: number
   /** Names compared when the disk is made: the tool that makes it looks a name up by going through its directory. A directory of 100,000 names needs as many as this, and less than a minute. */
   readonly comparisonsMax: number
-  /** Directories that paths lead through, all together, with those that symbolic links send them to: 100 for each of a million entries, some seconds. */
+  /** Directories that paths lead through, all together, with those that symbolic links send them to: 100 for each of half a million entries, some seconds. */
   readonly stepsMax: number
 }
 
 export const defaultLayerLimits: LayerLimits = {
   layersMax: 256,
-  entriesMax: 1_000_000,
+  entriesMax: 500_000,
   textBytesMax: 128 * MiB,
   layerBytesMax: 16 * GiB,
   imageBytesMax: 32 * GiB,
@@ -40,7 +40,7 @@ export const defaultLayerLimits: LayerLimits = {
   unpackedBytesFree: 64 * MiB,
   depthMax: 512,
   comparisonsMax: 5_000_000_000,
-  stepsMax: 100_000_000,
+  stepsMax: 50_000_000,
 }
 
 /** A name's bytes: NAME_MAX of Linux. */
