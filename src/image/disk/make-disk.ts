@@ -51,7 +51,8 @@ export async function makeDisk(image: PulledImage, hostOutputPath: string, optio
   const tar = new ImageTar(image, await readTree(image, reading), reading)
   const cleanup = new Cleanup()
   const hostDraftPath = `${resolve(hostOutputPath)}.${identityText(await ownIdentity())}.${randomBytes(4).toString('hex')}${draftSuffix}`
-  cleanup.defer(() => rm(hostDraftPath, { force: true }))
+  // What cannot be removed now is found by `disksLeft`; why the disk failed is what has to be said.
+  cleanup.defer(() => rm(hostDraftPath, { force: true }).catch(() => {}))
   try {
     const tool = startTool('tar2sqfs', toolArguments(hostDraftPath, Math.min(availableParallelism(), jobsMax)))
     cleanup.defer(() => tool.kill())

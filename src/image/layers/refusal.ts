@@ -34,9 +34,8 @@ export function layerFailure(digest: string, cause: unknown, signal: AbortSignal
   }
   const { code, message } = cause as NodeJS.ErrnoException
   if (code?.startsWith('Z_')) {
-    return new WarmcellError('IMAGE', `The layer ${digest} is refused: it is damaged, or no gzip (${foreignText(message)}).`, {
-      cause,
-    })
+    const rule = `it is damaged, or no gzip (${foreignText(message)})`
+    return new WarmcellError('IMAGE', `The layer ${digest} is refused: ${rule}.`, { cause })
   }
   return new WarmcellError('IMAGE', `The layer ${digest} cannot be read: ${message}.`, { cause })
 }

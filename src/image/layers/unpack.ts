@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
+import { WarmcellError } from '../../errors.ts'
 import type { PulledLayer } from '../oci/contract.ts'
 import { startTool } from '../tool.ts'
 import type { LayerLimits } from './limits.ts'
@@ -70,7 +71,9 @@ async function* unzstd(blob: AsyncGenerator<Buffer, void, void>): AsyncGenerator
   try {
     for await (const piece of tool.stdout) yield piece as Buffer
     if (failed !== undefined) throw failed
-    await tool.ended
+    await tool.ended.catch((cause: unknown) => {
+      throw WarmcellError.is(cause) && cause.code === 'IMAGE' ? new Refusal(`is damaged, or no zstd (${cause.message})`) : cause
+    })
   } finally {
     await tool.kill()
   }
