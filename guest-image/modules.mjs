@@ -1,4 +1,4 @@
-// Copies the wanted kernel modules and all they depend on, and writes the order to load them in:
+// Copies the wanted kernel modules and all they depend on, and writes the order to load them in, each with `rootfs=NAME` behind it if only for that root:
 // node modules.mjs KERNEL_MODULES_DIR WANTED_LIST OUTPUT_DIR. Prints the names in load order.
 // What a module needs is in its own .modinfo section, so neither depmod nor modinfo has to be there.
 import { execFileSync } from 'node:child_process'
@@ -64,32 +64,41 @@ const [kernelDir, wantedFile, outputDir] = process.argv.slice(2)
 const builtIn = builtInNames(kernelDir)
 const files = moduleFiles(kernelDir)
 const order = []
-const seen = new Set()
+const taken = new Map()
 
-/** Depth first: what a module needs is loaded before it. */
-function take(name, neededBy) {
+/** Depth first: what a module needs is loaded before it, and where it is. What is needed under two conditions has none. */
+function take(name, neededBy, condition) {
   const key = canonical(name)
-  if (seen.has(key) || builtIn.has(key)) return
-  seen.add(key)
+  if (builtIn.has(key)) return
+  const before = taken.get(key)
+  if (before !== undefined) {
+    if (before.condition !== condition) before.condition = ''
+    return
+  }
   const file = files.get(key)
   if (!file) throw new Error(`modules.mjs: this kernel has no module ${name}, needed by ${neededBy}`)
   const content = contentOf(file)
+  const entry = { file: `${file.name}.ko`, condition }
+  taken.set(key, entry)
   const list = (value) => value.split(/[\s,]+/).filter(Boolean)
   for (const [field, value] of modinfo(content)) {
-    if (field === 'depends') for (const dependency of list(value)) take(dependency, name)
+    if (field === 'depends') for (const dependency of list(value)) take(dependency, name, condition)
     // A soft dependency is a wish: a name this kernel does not have is left out.
     if (field === 'softdep' && value.startsWith('pre:')) {
-      for (const wish of list(value.slice(4).split('post:')[0])) if (files.has(canonical(wish))) take(wish, name)
+      for (const wish of list(value.slice(4).split('post:')[0])) if (files.has(canonical(wish))) take(wish, name, condition)
     }
   }
-  order.push(`${file.name}.ko`)
-  writeFileSync(join(outputDir, `${file.name}.ko`), content)
+  order.push(entry)
+  writeFileSync(join(outputDir, entry.file), content)
 }
 
 mkdirSync(outputDir, { recursive: true })
 const wanted = readFileSync(wantedFile, 'utf8')
   .split('\n')
   .map((line) => line.replace(/#.*/, '').trim())
-for (const name of wanted.filter(Boolean)) take(name, 'the list of wanted modules')
-writeFileSync(join(outputDir, 'order'), `${order.join('\n')}\n`)
-process.stdout.write(`${order.join(' ')}\n`)
+for (const line of wanted.filter(Boolean)) {
+  const [name, only] = line.split(/\s+/)
+  take(name, 'the list of wanted modules', only === 'rootfs' ? ` rootfs=${name}` : '')
+}
+writeFileSync(join(outputDir, 'order'), order.map(({ file, condition }) => `${file}${condition}\n`).join(''))
+process.stdout.write(`${order.map(({ file }) => file).join(' ')}\n`)

@@ -14,6 +14,7 @@ test('a disk image is what its superblock says', async () => {
   using scratch = new Scratch()
   expect(await rootFormatOf(scratch.file('a', imageWith(1_024, [0xe2, 0xe1, 0xf5, 0xe0])))).toBe('erofs')
   expect(await rootFormatOf(scratch.file('b', imageWith(1_080, [0x53, 0xef])))).toBe('ext4')
+  expect(await rootFormatOf(scratch.file('c', imageWith(0, [0x68, 0x73, 0x71, 0x73])))).toBe('squashfs')
 })
 
 test('anything else is refused: other formats, too short, a directory, nothing there', async () => {

@@ -39,10 +39,10 @@ fn boot() -> Result<Agent, String> {
     mounts::kernel_file_systems()?;
 
     step("modules");
-    kernel_modules::load()?;
+    let asked = CommandLine::parse(&fs::read_to_string("/proc/cmdline").map_err(|error| error.to_string())?)?;
+    kernel_modules::load(&asked.rootfs)?;
 
     step("root");
-    let asked = CommandLine::parse(&fs::read_to_string("/proc/cmdline").map_err(|error| error.to_string())?)?;
     let memory_max_bytes = memory_max_bytes(Path::new("/proc/meminfo"))?;
     mounts::tenant_root(&asked, memory_max_bytes)?;
 

@@ -1,0 +1,2 @@
+export { diskFormat, diskFormatVersion, diskKey } from './format.ts'
+export { type Disk, type DiskOptions, disksLeft, makeDisk } from './make-disk.ts'

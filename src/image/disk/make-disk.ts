@@ -1,0 +1,110 @@
+/** Makes the disk image that a microVM takes as its root from the layers of a container image. Nothing of the image becomes a path of this host. */
+
+import { randomBytes } from 'node:crypto'
+import { chmod, open, rename, rm, stat } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { Cleanup } from '../../common/cleanup.ts'
+import { WarmcellError } from '../../errors.ts'
+import { identityText, type Leftover, leftIn, ownIdentity, parseIdentity } from '../../host/index.ts'
+import { defaultLayerLimits, type LayerLimits, readTree } from '../layers/index.ts'
+import type { ImageEvent, PulledImage } from '../oci/contract.ts'
+import type { RootFormat } from '../root-image.ts'
+import { startTool } from '../tool.ts'
+import { diskFormat, toolArguments } from './format.ts'
+import { ImageTar } from './image-tar.ts'
+import { Progress } from './progress.ts'
+
+export interface DiskOptions {
+  onEvent?: ((event: ImageEvent) => void) | undefined
+  signal?: AbortSignal | undefined
+  /** In place of some of the defaults. */
+  limits?: Partial<LayerLimits> | undefined
+}
+
+export interface Disk {
+  readonly format: RootFormat
+  readonly sizeBytes: number
+  /** Names in it, the root included. */
+  readonly entries: number
+}
+
+/** More only wait for each other: the bytes come from one pipe. */
+const jobsMax = 4
+
+/**
+ * Makes the disk in a file beside the output, and renames it when it is whole: read-only, and on the disk. On any failure nothing is left.
+ * Equal images give equal bytes.
+ *
+ * @throws `IMAGE` for an image that breaks a rule of {@link LayerLimits} or of the specification, and when the disk cannot be written; `HOST_UNSUPPORTED` without the tool
+ */
+export async function makeDisk(image: PulledImage, hostOutputPath: string, options: DiskOptions = {}): Promise<Disk> {
+  const { signal, onEvent } = options
+  signal?.throwIfAborted()
+  const progress = new Progress(image, onEvent)
+  const reading = {
+    limits: { ...defaultLayerLimits, ...options.limits },
+    onRead: (bytes: number) => progress.read(bytes),
+    signal,
+  }
+  const tar = new ImageTar(image, await readTree(image, reading), reading)
+  const cleanup = new Cleanup()
+  const hostDraftPath = `${resolve(hostOutputPath)}.${identityText(await ownIdentity())}.${randomBytes(4).toString('hex')}${draftSuffix}`
+  // What cannot be removed now is found by `disksLeft`; why the disk failed is what has to be said.
+  cleanup.defer(() => rm(hostDraftPath, { force: true }).catch(() => {}))
+  try {
+    const tool = startTool('tar2sqfs', toolArguments(hostDraftPath, Math.min(availableParallelism(), jobsMax)))
+    cleanup.defer(() => tool.kill())
+    tool.stdout.resume()
+    try {
+      await pipeline(tar.bytes(), tool.stdin, { ...(signal && { signal }) })
+    } catch (cause) {
+      // That its input has closed says nothing; the tool knows why.
+      if (['EPIPE', 'ENOENT', 'ERR_STREAM_PREMATURE_CLOSE'].includes((cause as NodeJS.ErrnoException).code ?? ''))
+        await tool.ended
+      throw cause
+    }
+    await tool.ended
+    const sizeBytes = await seal(hostDraftPath)
+    signal?.throwIfAborted()
+    await rename(hostDraftPath, hostOutputPath)
+    progress.end()
+    return { format: diskFormat, sizeBytes, entries: tar.entries }
+  } catch (cause) {
+    throw worded(image, cause, signal)
+  } finally {
+    await cleanup.run()
+  }
+}
+
+/** Read-only, and on the disk: a name must not survive a crash of the host that its bytes do not. */
+async function seal(hostPath: string): Promise<number> {
+  await chmod(hostPath, 0o444)
+  const file = await open(hostPath, 'r')
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  return (await stat(hostPath)).size
+}
+
+function worded(image: PulledImage, cause: unknown, signal: AbortSignal | undefined): unknown {
+  if (signal?.aborted) return signal.reason
+  if (WarmcellError.is(cause)) return cause
+  return new WarmcellError('IMAGE', `The disk of ${image.digest} cannot be written: ${(cause as Error).message}.`, { cause })
+}
+
+const draftSuffix = '.draft'
+
+/** Half-made disks below a directory whose makers are dead. */
+export function disksLeft(hostDirectory: string): Promise<Leftover[]> {
+  const parse = (name: string) => {
+    const [, text = ''] = /\.([\w-]+)\.[0-9a-f]{8}\.draft$/.exec(name) ?? []
+    const owner = parseIdentity(text)
+    return owner && { owner }
+  }
+  const remove = (hostPath: string) => rm(hostPath).then(() => true)
+  return leftIn(hostDirectory, { kind: 'file', parse, remove })
+}
