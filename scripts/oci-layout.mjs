@@ -1,13 +1,14 @@
-// Makes an OCI image layout with one image of one layer: node oci-layout.mjs TAR DIRECTORY, facts in the environment of `debian-image`.
-// The same tar file and facts give the same bytes; https://github.com/opencontainers/image-spec says what they mean.
+// Makes an OCI image layout with one image of one layer, whose tar file is read from stdin: node oci-layout.mjs DIRECTORY, facts in the
+// environment of `debian-image`.
+// The same tar file and the same facts give the same bytes; https://github.com/opencontainers/image-spec says what they mean.
 import { createHash } from 'node:crypto'
-import { createReadStream, createWriteStream, mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { createWriteStream, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 
-const [tarFile, directory] = process.argv.slice(2)
+const directory = process.argv[2]
 const { tag, arch, description, SOURCE_DATE_EPOCH } = process.env
 const created = new Date(Number(SOURCE_DATE_EPOCH) * 1_000).toISOString().replace('.000', '')
 const blobs = join(directory, 'blobs/sha256')
@@ -33,7 +34,7 @@ class Counted extends Transform {
 async function addLayer() {
   const [unpacked, packed] = [new Counted(), new Counted()]
   const unnamed = join(blobs, 'layer')
-  await pipeline(createReadStream(tarFile), unpacked, createGzip({ level: 6 }), packed, createWriteStream(unnamed))
+  await pipeline(process.stdin, unpacked, createGzip({ level: 6 }), packed, createWriteStream(unnamed))
   renameSync(unnamed, join(blobs, packed.hex))
   const mediaType = 'application/vnd.oci.image.layer.v1.tar+gzip'
   return { diffId: `sha256:${unpacked.hex}`, descriptor: { mediaType, digest: `sha256:${packed.hex}`, size: packed.size } }
