@@ -56,7 +56,6 @@ const config = addJson('application/vnd.oci.image.config.v1+json', {
   config: {
     User: 'user',
     Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'LANG=C.UTF-8'],
-    Cmd: ['/bin/bash'],
     WorkingDir: '/home/user',
   },
   rootfs: { type: 'layers', diff_ids: [layer.diffId] },

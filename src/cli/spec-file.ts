@@ -2,7 +2,6 @@
 
 import { readFile } from 'node:fs/promises'
 import { extname, resolve } from 'node:path'
-import { createJiti } from 'jiti'
 import * as warmcell from '../index.ts'
 import { type TemplateSpec, WarmcellError } from '../index.ts'
 
@@ -33,6 +32,7 @@ function parsed(file: string, source: string): unknown {
 /** TypeScript needs no build: Node 20 does not read it, so jiti does, whatever Node this is. What the module imports as `warmcell` is this very package. */
 async function specOfModule(file: string): Promise<unknown> {
   const path = resolve(file)
+  const { createJiti } = await import('jiti') // 30 ms to load, which no other command should wait for
   const jiti = createJiti(path, { fsCache: false, moduleCache: false, interopDefault: false, virtualModules: { warmcell } })
   let exported: unknown
   try {
