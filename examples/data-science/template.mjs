@@ -31,7 +31,7 @@ export default function sales() {
     root: { oci: process.env.IMAGE ?? debianImage('python-data') },
     env: { PYTHONPATH: '/srv/lib' },
     resources: { memoryMib: 384 },
-    setup: [...runtimes.python.setup, ...installing('sales', '/srv/lib'), 'python3 -m sales.prepare /srv/sales.csv'],
+    setup: [...runtimes.python.setup, ...installing('sales', '/srv/lib'), 'python3 /srv/lib/sales/prepare.py /srv/sales.csv'],
     // Our module too is imported before the snapshot, and what it has read and reckoned is in memory.
     start: [...runtimes.python.start, 'pandas', 'sales'],
     warm: 2,

@@ -36,7 +36,8 @@ export async function judge(pool, { tests, timeMsMax, memoryMibMax }, source) {
       })
       slowestMs = Math.max(slowestMs, run.durationMs)
       const failed = failureOf(run, output)
-      if (failed) return { verdict: failed, detail: `test ${index + 1}${run.signal ? `, ${run.signal}` : ''}` }
+      const by = failed === 'runtime error' ? `, ${run.signal ?? `exit code ${run.exitCode}`}` : ''
+      if (failed) return { verdict: failed, detail: `test ${index + 1}${by}` }
     }
     return { verdict: 'accepted', detail: `${tests.length} tests, the slowest ${Math.round(slowestMs)} ms` }
   } finally {
