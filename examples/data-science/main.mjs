@@ -9,9 +9,9 @@ import sales from './template.mjs'
 const questions = {
   alice: [
     'import sales\nsales.by_region',
-    'sales.orders.loc[sales.orders.product == "tea", "price"] = 9\nsales.orders.price.max()',
+    'sales.orders.loc[sales.orders.drink == "tea", "price"] = 9\nsales.orders.price.max()',
   ],
-  bob: ['from sales import orders\norders.groupby("product", observed=True).pieces.sum()', 'orders.price.max()'],
+  bob: ['from sales import orders\norders.groupby("drink", observed=True).pieces.sum()', 'orders.price.max()'],
 }
 
 const pool = await createPool({ templates: { sales: sales() } })

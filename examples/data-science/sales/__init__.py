@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-orders = pd.read_csv("/srv/sales.csv", dtype={"region": "category", "product": "category"})
+orders = pd.read_csv("/srv/sales.csv", dtype={"region": "category", "drink": "category"})
 orders["revenue"] = orders.price * orders.pieces
 
 by_region = orders.groupby("region", observed=True).revenue.agg(["count", "sum", "mean"]).round(1)

@@ -10,7 +10,7 @@ PRICES = {"tea": 4.5, "coffee": 6.0, "cocoa": 5.25}
 draw = random.Random(2025)
 with open(sys.argv[1], "w", newline="") as file:
     rows = csv.writer(file)
-    rows.writerow(["region", "product", "price", "pieces"])
+    rows.writerow(["region", "drink", "price", "pieces"])
     for _ in range(ORDERS):
-        product = draw.choice(list(PRICES))
-        rows.writerow([draw.choice(["north", "east", "south", "west"]), product, PRICES[product], draw.randint(1, 20)])
+        drink = draw.choice(list(PRICES))
+        rows.writerow([draw.choice(["north", "east", "south", "west"]), drink, PRICES[drink], draw.randint(1, 20)])
