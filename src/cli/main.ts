@@ -85,7 +85,10 @@ function commandWithTenant(name: string): Command {
 function commandWithMicrovm(name: string): Command {
   return program
     .command(name)
-    .option('-f, --file <path>', "its template's spec, as JSON: what `templates` of createPool takes")
+    .option(
+      '-f, --file <path>',
+      "its template's spec: what `templates` of createPool takes, as JSON, or exported by a module (.ts, .mts, .js, .mjs)",
+    )
     .option('--memory <MiB>', "the guest's memory", positive)
     .option('--vcpus <count>', 'virtual processors', positive)
     .option('-q, --quiet', 'prints nothing of its own')

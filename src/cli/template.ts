@@ -36,7 +36,10 @@ export function templateCommand(isolation: Option): Command {
     .command('build')
     .description('Builds a template, or finds it built, and prints its digest. A pool with an equal spec then has it at once.')
     .argument('[name]', 'what to call it', 'base')
-    .option('-f, --file <path>', 'its spec, as JSON: what `templates` of createPool takes')
+    .option(
+      '-f, --file <path>',
+      'its spec: what `templates` of createPool takes, as JSON, or exported by a module (.ts, .mts, .js, .mjs)',
+    )
     .option('--memory <MiB>', "the guest's memory", whole)
     .option('--vcpus <count>', 'virtual processors', whole)
     .option('--setup <command>', 'run once as root before the snapshot (repeatable)', collect, [])
