@@ -37,7 +37,11 @@ export {
   type TenantsOption,
   type UpdateOptions,
 } from './pool/index.ts'
+export { runtimes } from './runtimes/index.ts'
 export {
+  type CodeError,
+  type CodeResult,
+  type CodeValue,
   type Command,
   CommandExitError,
   type DownloadOptions,
@@ -62,6 +66,7 @@ export {
   type Ptys,
   type ReadFileOptions,
   type RemoveOptions,
+  type RunCodeOptions,
   type Sandbox,
   type SandboxEvents,
   type SandboxInfo,
@@ -76,6 +81,7 @@ export type {
   BuildEvent,
   BuildOptions,
   Env,
+  Interpreter,
   OpenTemplatesOptions,
   PruneOptions,
   Resources,

@@ -97,8 +97,7 @@ export class AnswerDecoder {
     if (!isKind(kind)) throw violation(`a frame of the unknown kind ${kind}`)
     if (length > payloadBytesMax) throw violation(`${length} bytes in one frame, where ${payloadBytesMax} are the most`)
     if (length === 0) throw violation(`a frame of kind ${kind} with nothing in it`)
-    if (this.#open !== undefined && kind !== FrameKind.data && kind !== FrameKind.end)
-      throw violation(`a frame of kind ${kind} within a result`)
+    if (this.#open !== undefined && kind === FrameKind.result) throw violation('a result within a result')
     if (kind === FrameKind.data && length > (this.#open?.left ?? 0)) throw violation('more data than its result has')
     this.#kind = kind
     this.#left = length

@@ -8,10 +8,10 @@ export {
   type TemplateInfo,
   type TemplateRecord,
 } from './catalog.ts'
-export { idleProgram } from './exercise.ts'
+export { idleProgram, probeInterpreters } from './exercise.ts'
 export { planBoot } from './plan.ts'
 export { resolveTemplate, resolveTemplates } from './resolve.ts'
 export type { BuildEvent, BuildOptions, Snapshot } from './snapshot.ts'
 export { orphanPlaceSweeper, templateNameAt, templateParent, templateSweeper } from './store/index.ts'
-export type { Env, Resources, Sharing, Template, TemplateSpec, WarmTarget } from './template.ts'
+export type { Env, Interpreter, Resources, Sharing, Template, TemplateSpec, WarmTarget } from './template.ts'
 export { Templates, type TemplatesParts } from './templates.ts'

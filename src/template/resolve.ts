@@ -39,6 +39,9 @@ const specSchema = z.strictObject({
       { error: 'expected one of { port }, { exec } and { file }' },
     )
     .optional(),
+  interpreters: z
+    .record(z.string().regex(/^[a-z][a-z0-9+#-]{0,31}$/, 'a language is 1 to 32 of a-z 0-9 + # -'), z.strictObject({ port }))
+    .optional(),
   warm: z
     .union(
       [
@@ -69,6 +72,7 @@ export function resolveTemplate(name: string, spec: TemplateSpec): Template {
     setup: spec.setup ?? [],
     start: spec.start,
     ready: spec.ready,
+    interpreters: { ...spec.interpreters },
     warm: typeof warm === 'number' ? { min: warm, max: warm } : warm,
     sharing,
   }
@@ -82,7 +86,7 @@ export function resolveTemplates(specs: Readonly<Record<string, TemplateSpec>>):
 }
 
 /** What is right by itself and does not go together. */
-function assertFits({ name, resources, setup, start, ready, warm, sharing }: Template): void {
+function assertFits({ name, resources, setup, start, ready, interpreters, warm, sharing }: Template): void {
   const { diskMib, memoryMib } = resources
   const refuse = (what: string, hint: string): never => {
     throw new WarmcellError('INVALID_ARGUMENT', `template '${name}': ${what}.`, { hint })
@@ -95,6 +99,9 @@ function assertFits({ name, resources, setup, start, ready, warm, sharing }: Tem
   }
   if (ready !== undefined && start === undefined && setup.length === 0) {
     refuse('there is nothing to be `ready`', 'Give it a `start` or a `setup`, or leave `ready` out.')
+  }
+  if (start === undefined && Object.keys(interpreters).length > 0) {
+    refuse('nothing could answer at the ports of its `interpreters`', 'Give it a `start` that leaves them running.')
   }
   if (sharing === 'global') return
   if (warm.max > 0) {
