@@ -35,7 +35,7 @@ const ports = { python: 21_301, node: 21_302 } as const
 export const runtimes: { readonly python: RuntimeSpec; readonly node: RuntimeSpec } = {
   /** Python 3.11 or newer, as `python3` in the PATH of the root. */
   get python() {
-    return specOf('python', ['python3', '-P', `${guestDirectory}/python/driver.py`])
+    return specOf('python', ['python3', `${guestDirectory}/python/driver.py`])
   },
   /** Node 18 or newer, as `node` in the PATH of the root. */
   get node() {
