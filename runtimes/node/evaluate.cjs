@@ -140,7 +140,7 @@ function describeError(error) {
     return { name: 'Error', message: text, traceback: `Uncaught ${text}\n` }
   }
   const { name, message } = thrown
-  const stack = trimmed(String(thrown.stack ?? `${name}: ${message}`), label)
+  const stack = trimmed(String(thrown.stack ?? `${name}: ${message}`))
   const place = stack.includes('\n    at ') ? '' : placeOf(details, source, label)
   const cause = thrown.cause === undefined ? '' : `\n  [cause]: ${inspect(thrown.cause, { depth: 2 })}`
   return { name: String(name), message: String(message), traceback: `${place}${stack}${cause}\n` }
@@ -159,4 +159,4 @@ function placeOf({ lineNumber, columnNumber } = {}, source = '', label = '') {
   return line === undefined ? '' : `${label}:${lineNumber + 1}\n${line.slice(0, 200)}\n${' '.repeat(Math.min(columnNumber, 200))}^\n\n`
 }
 
-module.exports = { describeError, Evaluator, Exit }
+module.exports = { describeError, Evaluator, Exit, trimmed }

@@ -6,7 +6,7 @@ const { Socket } = require('node:net')
 const { resolve } = require('node:path')
 const { Writable } = require('node:stream')
 const { inspect } = require('node:util')
-const { describeError, Evaluator, Exit } = require('./evaluate.cjs')
+const { describeError, Evaluator, Exit, trimmed } = require('./evaluate.cjs')
 const { importFromHere, importName, requireFromHere } = require('./modules.cjs')
 const { bundle, shown } = require('./present.cjs')
 const { drawAnew, replaceAll } = require('./random.cjs')
@@ -83,7 +83,7 @@ function writeAll(fd, bytes) {
 /** What nobody has caught ends neither the run nor the context. */
 function tell(error) {
   if (error instanceof Exit) return
-  writeAll(2, Buffer.from(`Uncaught ${inspect(error)}\n`))
+  writeAll(2, Buffer.from(`Uncaught ${trimmed(inspect(error))}\n`))
 }
 
 function show(forms, isValue) {

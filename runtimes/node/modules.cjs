@@ -42,8 +42,16 @@ function withoutCalls(source) {
 function importFromHere(specifier) {
   const here = vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER
   const importModuleDynamically = here ?? ((wanted) => import(located(wanted)))
-  const script = new vm.Script('(specifier) => import(specifier)', { filename: join(process.cwd(), 'cell'), importModuleDynamically })
-  return script.runInThisContext()(String(specifier))
+  const filename = join(process.cwd(), 'cell')
+  // Node warns once that this is young; what the code prints is the code's.
+  const { emitWarning } = process
+  process.emitWarning = () => {}
+  try {
+    const script = new vm.Script('(specifier) => import(specifier)', { filename, importModuleDynamically })
+    return script.runInThisContext()(String(specifier))
+  } finally {
+    process.emitWarning = emitWarning
+  }
 }
 
 /** Before Node 20.10 a script cannot be told to resolve by itself. */
