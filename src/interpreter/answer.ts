@@ -158,7 +158,7 @@ export class AnswerDecoder {
 }
 
 /** A rule of runtime.md was broken. The interpreter belongs to the tenant's programs: what it says wrong ends its own call alone. */
-export function violation(what: string): WarmcellError {
+function violation(what: string): WarmcellError {
   return new WarmcellError('PROTOCOL', `The interpreter in the guest broke the rules of its wire: ${what}.`, {
     hint: 'Something in the sandbox answers in its place; create a new one.',
   })

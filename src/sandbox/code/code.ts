@@ -43,7 +43,7 @@ export class SandboxCode {
     try {
       const stream = await this.#ports.connect(port, callOptionsOf({ signal, timeoutMs }))
       const leftMs = timeoutMs === undefined ? undefined : Math.max(0, timeoutMs - (performance.now() - startedAt))
-      return await new CodeRun(stream, options, startedAt).toEnd(request, leftMs)
+      return await new CodeRun(port, stream, options, startedAt).toEnd(request, leftMs)
     } catch (error) {
       signal?.throwIfAborted()
       if (error instanceof ConnectError) throw attributed(ended(language, error), id)

@@ -3,7 +3,8 @@
 import type { Duplex } from 'node:stream'
 import { onAbort } from '../../common/on-abort.ts'
 import { startTimer } from '../../common/timer.ts'
-import { AnswerDecoder, type RunEnd, violation } from '../../interpreter/index.ts'
+import { ConnectError } from '../../errors.ts'
+import { AnswerDecoder, type RunEnd } from '../../interpreter/index.ts'
 import { textCallbacks } from '../process/exec.ts'
 import { bufferBytesDefault, OutputRecord } from '../process/output.ts'
 import type { CodeError, CodeResult, CodeValue, RunCodeOptions } from './contract.ts'
@@ -15,6 +16,7 @@ import type { CodeError, CodeResult, CodeValue, RunCodeOptions } from './contrac
 const interruptMsMax = 10_000
 
 export class CodeRun {
+  readonly #port: number
   readonly #stream: Duplex
   readonly #options: RunCodeOptions
   readonly #startedAt: number
@@ -27,15 +29,16 @@ export class CodeRun {
   #silent = false
   #cancelWait = (): void => {}
 
-  constructor(stream: Duplex, options: RunCodeOptions, startedAt: number) {
+  constructor(port: number, stream: Duplex, options: RunCodeOptions, startedAt: number) {
     const { maxBufferBytes = bufferBytesDefault, retain = 'tail' } = options
+    this.#port = port
     this.#stream = stream
     this.#options = options
     this.#startedAt = startedAt
     this.#record = new OutputRecord(maxBufferBytes, retain)
   }
 
-  /** @throws the signal's reason; PROTOCOL; what the connection fails with; what a callback throws. The connection is gone then, as it is in any case. */
+  /** @throws the signal's reason; PROTOCOL; CONNECT when the answer has no end; what the connection fails with; what a callback throws. The connection is gone then, as it is in any case. */
   async toEnd(request: Buffer, timeoutMs: number | undefined): Promise<CodeResult> {
     const { signal } = this.#options
     const unlink = signal && onAbort(signal, () => this.#interrupt())
@@ -80,7 +83,7 @@ export class CodeRun {
         decoder.push(chunk as Buffer)
         if (decoder.ended) break
       }
-      if (!decoder.ended && !this.#silent) throw violation('it ended its answer without an end')
+      if (!decoder.ended && !this.#silent) throw new ConnectError(this.#port, 'ECONNRESET', 'It ended its answer without an end.')
     } catch (error) {
       if (!this.#silent) throw error
     }
