@@ -4,10 +4,11 @@
  */
 const ladder = [
   ['index'],
-  ['wiring'],
+  ['wiring', 'runtimes'],
   ['pool'],
   ['sandbox', 'template'],
   ['machine'],
+  ['interpreter'],
   ['agent', 'hypervisor', 'image', 'host'],
   ['mux'],
   ['errors', 'common'],

@@ -50,7 +50,11 @@ export {
   type TenantsOption,
   type UpdateOptions,
 } from './pool/index.ts'
+export { runtimes } from './runtimes/index.ts'
 export {
+  type CodeError,
+  type CodeResult,
+  type CodeValue,
   type Command,
   CommandExitError,
   type DownloadOptions,
@@ -75,6 +79,7 @@ export {
   type Ptys,
   type ReadFileOptions,
   type RemoveOptions,
+  type RunCodeOptions,
   type Sandbox,
   type SandboxEvents,
   type SandboxInfo,
@@ -89,6 +94,7 @@ export type {
   BuildEvent,
   BuildOptions,
   Env,
+  Interpreter,
   OpenTemplatesOptions,
   PruneOptions,
   Resources,

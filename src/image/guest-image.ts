@@ -3,9 +3,9 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
-import { dirname, join, posix } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join, posix } from 'node:path'
 import { z } from 'zod'
+import { packageDirectory } from '../common/package-directory.ts'
 import { WarmcellError } from '../errors.ts'
 import { cacheDirectory } from './cache-directory.ts'
 
@@ -137,11 +137,4 @@ async function filesBelow(root: string, directory: string): Promise<string[]> {
     return entry.isFile() ? [path] : []
   })
   return (await Promise.all(paths)).flat()
-}
-
-/** Where this package lies: the first directory upwards with a package.json. */
-function packageDirectory(): string {
-  let directory = dirname(fileURLToPath(import.meta.url))
-  while (!existsSync(join(directory, 'package.json')) && dirname(directory) !== directory) directory = dirname(directory)
-  return directory
 }

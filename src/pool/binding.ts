@@ -34,6 +34,7 @@ export function bind(
     env: { ...template.env, ...options.env },
     user: options.user ?? template.user,
     cwd: options.cwd ?? template.cwd,
+    interpreters: template.interpreters,
   }
 }
 

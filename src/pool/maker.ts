@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as rest } from 'node:timers/promises'
 import { type ErrorCode, WarmcellError } from '../errors.ts'
 import type { Machine, ParkedMachine } from '../machine/index.ts'
-import { idleProgram, type Snapshot, type Template } from '../template/index.ts'
+import { idleProgram, probeInterpreters, type Snapshot, type Template } from '../template/index.ts'
 import type { MachineSource } from './source.ts'
 
 /** At which step a microVM or a template was lost. */
@@ -92,12 +92,16 @@ export function exercise(machine: Machine, template: Template, signal: AbortSign
   const program = idleProgram(template)
   const options = { signal, timeoutMs: exerciseDeadlineMs }
   return step('exercise', machine.id, signal, async () => {
-    await machine.exercise(program, options)
-    await machine.exercise(program, options)
+    const tread = async (): Promise<void> => {
+      await machine.exercise(program, options)
+      await probeInterpreters(machine, template, options)
+    }
+    await tread()
+    await tread()
     machine.pause()
     await rest(restMs, undefined, { signal })
     await machine.wake(options)
-    await machine.exercise(program, options)
+    await tread()
   })
 }
 

@@ -4,6 +4,7 @@ import type { CallOptions } from '../common/deadline.ts'
 import type { DestroyReason } from '../errors.ts'
 import type { ConfinementInfo } from '../host/index.ts'
 import type { Isolation } from '../hypervisor/index.ts'
+import type { CodeResult, RunCodeOptions } from './code/contract.ts'
 import type { Files } from './files/contract.ts'
 import type { Ports } from './ports/contract.ts'
 import type { Process, Processes } from './process/contract.ts'
@@ -84,6 +85,14 @@ export interface Sandbox extends AsyncDisposable {
    * @throws as `exec`.
    */
   spawn(command: Command, options?: SpawnOptions): Promise<Process>
+  /**
+   * Runs source in an interpreter that is running already: what one call defines, the next finds. An exception of the code resolves, and so does a timeout. Its template
+   * says which languages there are.
+   *
+   * @throws `UNSUPPORTED` when there are none, `INVALID_ARGUMENT`, `CONNECT` when the interpreter has ended, `PROTOCOL` when something answers in its place,
+   * `SANDBOX_GONE`, `GUEST_UNREACHABLE`, `TIMEOUT` when not even the connection was made in time, or the signal's reason.
+   */
+  runCode(source: string, options?: RunCodeOptions): Promise<CodeResult>
   info(): SandboxInfo
   /**
    * What it takes now, and what it may take. Asking is no activity: it does not keep an idle sandbox.

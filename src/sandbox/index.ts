@@ -1,3 +1,4 @@
+export type { CodeError, CodeResult, CodeValue, RunCodeOptions } from './code/contract.ts'
 export type { Sandbox, SandboxEvents, SandboxInfo, SandboxState, SandboxUsage } from './contract.ts'
 export type {
   DownloadOptions,

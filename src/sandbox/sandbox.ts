@@ -9,6 +9,8 @@ import type { Isolation } from '../hypervisor/index.ts'
 import type { Machine, MachineEnd } from '../machine/index.ts'
 import type { SandboxContext } from './context.ts'
 import type { Sandbox, SandboxEvents, SandboxInfo, SandboxState, SandboxUsage } from './contract.ts'
+import { SandboxCode } from './code/code.ts'
+import type { CodeResult, RunCodeOptions } from './code/contract.ts'
 import { SandboxFiles } from './files/files.ts'
 import { Lifetime, type LifetimeOptions } from './lifetime.ts'
 import { SandboxPorts } from './ports/ports.ts'
@@ -33,6 +35,8 @@ export interface SandboxBinding extends LifetimeOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly user: string
   readonly cwd: string
+  /** Who answers `runCode`: by language, the guest's port; the first is the default. */
+  readonly interpreters: Readonly<Record<string, { readonly port: number }>>
   /** Told how long the first exec took, from call to result, in milliseconds. */
   readonly onFirstExec?: (ms: number) => void
 }
@@ -57,6 +61,7 @@ export class TenantSandbox extends Emitter<SandboxEvents> implements Sandbox {
   readonly #binding: SandboxBinding
   readonly #lifetime: Lifetime
   readonly #context: SandboxContext
+  readonly #code: SandboxCode
   readonly #startedAt = performance.now()
   #state: State = { name: 'running' }
   #execs = 0
@@ -74,6 +79,7 @@ export class TenantSandbox extends Emitter<SandboxEvents> implements Sandbox {
     this.files = new SandboxFiles(this.#context)
     this.pty = new SandboxPtys(this.#context, registry)
     this.ports = new SandboxPorts(this.#context)
+    this.#code = new SandboxCode(this.#context, this.ports, binding)
     void machine.ended.then((end) => this.#onMachineEnd(end))
   }
 
@@ -91,6 +97,10 @@ export class TenantSandbox extends Emitter<SandboxEvents> implements Sandbox {
 
   spawn(command: Command, options: SpawnOptions = {}): Promise<Process> {
     return this.processes.spawn(command, options)
+  }
+
+  runCode(source: string, options: RunCodeOptions = {}): Promise<CodeResult> {
+    return this.#code.run(source, options)
   }
 
   info(): SandboxInfo {

@@ -1,7 +1,10 @@
-/** What stands for a tenant's command before there is a tenant. */
+/** What stands for a tenant's command, and for a tenant's code, before there is a tenant. */
 
 import type { ProcessSpec } from '../agent/index.ts'
+import type { CallOptions } from '../common/deadline.ts'
 import { definedOnly } from '../common/defined.ts'
+import { probeInterpreter } from '../interpreter/index.ts'
+import type { Machine } from '../machine/index.ts'
 import type { Template } from './template.ts'
 
 /**
@@ -10,4 +13,9 @@ import type { Template } from './template.ts'
  */
 export function idleProgram({ env, user, cwd }: Template): ProcessSpec {
   return { arguments: ['true'], environment: definedOnly(env), cwd, user, stdin: 'closed' }
+}
+
+/** Has every interpreter of the template run something that leaves no trace. @throws as `Machine.exercise`. */
+export async function probeInterpreters(machine: Machine, { interpreters }: Template, options: CallOptions): Promise<void> {
+  for (const { port } of Object.values(interpreters)) await probeInterpreter(machine.connection, port, options)
 }

@@ -8,11 +8,20 @@ export {
   type TemplateInfo,
   type TemplateRecord,
 } from './catalog.ts'
-export { idleProgram } from './exercise.ts'
+export { idleProgram, probeInterpreters } from './exercise.ts'
 export { planBoot } from './plan.ts'
 export { resolveTemplate, resolveTemplates } from './resolve.ts'
 export { rooted, withImage } from './rooted.ts'
 export type { BuildEvent, BuildOptions, Snapshot } from './snapshot.ts'
 export { orphanPlaceSweeper, templateNameAt, templateParent, templateSweeper } from './store/index.ts'
-export { type Env, isImage, type Resources, type Sharing, type Template, type TemplateSpec, type WarmTarget } from './template.ts'
+export {
+  type Env,
+  type Interpreter,
+  isImage,
+  type Resources,
+  type Sharing,
+  type Template,
+  type TemplateSpec,
+  type WarmTarget,
+} from './template.ts'
 export { Templates, type TemplatesParts } from './templates.ts'

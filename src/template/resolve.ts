@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { assertValid, environment, plainText, port, whole } from '../common/validate.ts'
 import { WarmcellError } from '../errors.ts'
+import { parseReference } from '../image/index.ts'
 import { isImage, type Template, type TemplateRoot, type TemplateSpec, unprivilegedUser } from './template.ts'
 
 const nonEmpty = plainText.refine((text) => text !== '', 'it is empty')
@@ -46,6 +47,9 @@ const specSchema = z.strictObject({
       { error: 'expected one of { port }, { exec } and { file }' },
     )
     .optional(),
+  interpreters: z
+    .record(z.string().regex(/^[a-z][a-z0-9+#-]{0,31}$/, 'a language is 1 to 32 of a-z 0-9 + # -'), z.strictObject({ port }))
+    .optional(),
   warm: z
     .union(
       [
@@ -78,6 +82,7 @@ export function resolveTemplate(name: string, spec: TemplateSpec): Template {
     // An empty one says something only where an image would start something by itself.
     start: spec.start?.length === 0 && !isImage(resolved) ? undefined : spec.start,
     ready: spec.ready,
+    interpreters: { ...spec.interpreters },
     warm: typeof warm === 'number' ? { min: warm, max: warm } : warm,
     sharing,
   }
@@ -103,7 +108,7 @@ export function resolveTemplates(specs: Readonly<Record<string, TemplateSpec>>):
 }
 
 /** What is right by itself and does not go together. */
-function assertFits({ name, root, resources, setup, start, ready, warm, sharing }: Template): void {
+function assertFits({ name, root, resources, setup, start, ready, interpreters, warm, sharing }: Template): void {
   const { diskMib, memoryMib } = resources
   const refuse = (what: string, hint: string): never => {
     throw new WarmcellError('INVALID_ARGUMENT', `template '${name}': ${what}.`, { hint })
@@ -117,6 +122,9 @@ function assertFits({ name, root, resources, setup, start, ready, warm, sharing 
   const mayStart = start === undefined ? isImage(root) : start.length > 0
   if (ready !== undefined && !mayStart && setup.length === 0) {
     refuse('there is nothing to be `ready`', 'Give it a `start` or a `setup`, or leave `ready` out.')
+  }
+  if (!mayStart && Object.keys(interpreters).length > 0) {
+    refuse('nothing could answer at the ports of its `interpreters`', 'Give it a `start` that leaves them running.')
   }
   if (sharing === 'global') return
   if (warm.max > 0) {

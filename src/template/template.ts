@@ -52,6 +52,11 @@ export interface TemplateSpec {
    * when `start` has not failed for half a second.
    */
   ready?: { port: number } | { exec: string[] } | { file: string }
+  /**
+   * Who answers `runCode`: by language, the port of the guest at which an interpreter that `start` leaves running listens. The first is the default. `runtimes` has
+   * templates with one.
+   */
+  interpreters?: Readonly<Record<string, Interpreter>>
   /** How many clones wait, ready to be taken: a number, or bounds within which it follows demand. Default 0. */
   warm?: WarmTarget
   /**
@@ -68,6 +73,11 @@ export type TemplateRoot =
   /** `key` is known of one that was made from an image: equal keys, equal disks. */
   | { readonly hostPath: string; readonly key?: string }
 
+/** What answers `runCode` in one language, as protocol/runtime.md has it. */
+export interface Interpreter {
+  port: number
+}
+
 export type WarmTarget = number | { min: number; max: number }
 export type Sharing = 'global' | 'tenant' | 'none'
 
@@ -82,6 +92,8 @@ export interface Template {
   readonly setup: readonly string[]
   readonly start: string | readonly string[] | undefined
   readonly ready: TemplateSpec['ready'] | undefined
+  /** By language, the default first. */
+  readonly interpreters: Readonly<Record<string, Readonly<Interpreter>>>
   readonly warm: { readonly min: number; readonly max: number }
   readonly sharing: Sharing
 }

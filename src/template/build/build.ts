@@ -6,7 +6,7 @@ import { definedOnly } from '../../common/defined.ts'
 import { WarmcellError } from '../../errors.ts'
 import type { Hypervisor, SnapshotFiles, VmSpec } from '../../hypervisor/index.ts'
 import { bootMachine, type Machine } from '../../machine/index.ts'
-import { idleProgram } from '../exercise.ts'
+import { idleProgram, probeInterpreters } from '../exercise.ts'
 import type { Template } from '../template.ts'
 import { BuildGuest, type Ended, type Running } from './guest.ts'
 import type { BuildLog } from './log.ts'
@@ -112,6 +112,7 @@ async function tread(machine: Machine, { template, signal }: Build): Promise<voi
   const options = { signal, timeoutMs: exerciseDeadlineMs }
   const program = idleProgram(template)
   for (const one of [program, { ...program, arguments: ['/bin/sh', '-c', ':'] }, program]) await machine.exercise(one, options)
+  await probeInterpreters(machine, template, options)
   await delay(settleMs, undefined, { signal })
 }
 

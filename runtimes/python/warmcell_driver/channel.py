@@ -1,0 +1,146 @@
+"""A socket that never blocks: what cannot be sent yet waits here, and whoever sends asks first whether there is room."""
+
+import selectors
+import socket
+
+WAITING_BYTES_MAX = 262_144
+"""Beyond this, no more is taken from whoever produces it: as much as a stream's window to the host."""
+
+
+class Channel:
+    def __init__(self, selector, sock, on_input, on_room, on_broken):
+        self.selector, self.socket = selector, sock
+        self.on_input, self.on_room, self.on_broken = on_input, on_room, on_broken
+        self.waiting = bytearray()
+        self.reading = True
+        self.mask = 0
+        self.after_sent = None
+        sock.setblocking(False)
+        self.watch()
+
+    @property
+    def has_room(self):
+        return len(self.waiting) < WAITING_BYTES_MAX
+
+    def receive(self, count):
+        """None when there is nothing yet, b"" at the end."""
+        try:
+            return self.socket.recv(count)
+        except BlockingIOError:
+            return None
+        except OSError:
+            self.on_broken()
+            return None
+
+    def send(self, data):
+        """Sent at once as far as it goes. A reader that has gone is heard of later, from the loop."""
+        if self.socket is None:
+            return
+        if not self.waiting:
+            try:
+                sent = self.socket.send(data)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                sent = 0
+            data = memoryview(data)[sent:]
+        self.waiting += data
+        self.watch()
+
+    def stop_reading(self):
+        self.reading = False
+        self.watch()
+
+    def start_reading(self):
+        self.reading = True
+        self.watch()
+
+    def watch(self):
+        if self.socket is None:
+            return
+        mask = (selectors.EVENT_READ if self.reading else 0) | (selectors.EVENT_WRITE if self.waiting else 0)
+        if mask == self.mask:
+            return
+        if self.mask == 0:
+            self.selector.register(self.socket, mask, self.on_event)
+        elif mask == 0:
+            self.selector.unregister(self.socket)
+        else:
+            self.selector.modify(self.socket, mask, self.on_event)
+        self.mask = mask
+
+    def on_event(self, mask):
+        if mask & selectors.EVENT_WRITE and not self.flush():
+            return
+        if mask & selectors.EVENT_READ and self.reading:
+            self.on_input()
+
+    def flush(self):
+        had_room = self.has_room
+        try:
+            sent = self.socket.send(memoryview(self.waiting)[:WAITING_BYTES_MAX])
+        except BlockingIOError:
+            return True
+        except OSError:
+            self.broken()
+            return False
+        del self.waiting[:sent]
+        self.watch()
+        if not self.waiting and self.after_sent is not None:
+            self.end()
+            return False
+        if not had_room and self.has_room:
+            self.on_room()
+        return self.socket is not None
+
+    def broken(self):
+        if self.after_sent is not None:
+            self.finish()
+        else:
+            self.on_broken()
+
+    def close_when_sent(self, done):
+        """Ends this side once everything has left, and closes when the other side has ended as well: closed before, what it has not read yet would be lost."""
+        self.after_sent = done
+        self.on_input = self.discard
+        if not self.waiting:
+            self.end()
+
+    def end(self):
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+        if self.reading:
+            self.discard()
+        else:
+            self.finish()
+
+    def discard(self):
+        try:
+            while self.socket is not None and self.socket.recv(WAITING_BYTES_MAX) != b"":
+                pass
+        except BlockingIOError:
+            return
+        except OSError:
+            pass
+        self.reading = False
+        if not self.waiting:
+            self.finish()
+        else:
+            self.watch()
+
+    def finish(self):
+        done, self.after_sent = self.after_sent, None
+        self.close()
+        if done is not None:
+            done()
+
+    def close(self):
+        if self.socket is None:
+            return
+        if self.mask:
+            self.selector.unregister(self.socket)
+            self.mask = 0
+        self.socket.close()
+        self.socket = None

@@ -1,0 +1,79 @@
+/** Ready-made templates: an interpreter that is already running in every clone, and answers `runCode`. */
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, posix } from 'node:path'
+import { packageDirectory } from '../common/package-directory.ts'
+import type { TemplateSpec } from '../template/index.ts'
+
+/** A template with an interpreter: what it starts is a list, so that more can be said at its end. */
+export interface RuntimeSpec extends TemplateSpec {
+  setup: string[]
+  start: string[]
+  ready: { port: number }
+  interpreters: Readonly<Record<string, { port: number }>>
+}
+
+/** Where the drivers lie in the guest. */
+const guestDirectory = '/usr/lib/warmcell'
+
+/** Below what Linux gives to outgoing connections (32,768 and up), above what needs a privilege, and not what anybody's server uses. */
+const ports = { python: 21_301, node: 21_302 } as const
+
+/**
+ * Templates that answer `runCode`. What `start` is given beyond is imported before the snapshot, and so is in memory in every clone.
+ *
+ * @example
+ * ```ts
+ * const pool = await createPool({
+ *   templates: { python: { ...runtimes.python, start: [...runtimes.python.start, 'json', 'decimal'], warm: 2 } },
+ * })
+ * const sandbox = await pool.createSandbox({ template: 'python' })
+ * await sandbox.runCode('x = 20')
+ * const { text } = await sandbox.runCode('x + 1') // '21'
+ * ```
+ */
+export const runtimes: { readonly python: RuntimeSpec; readonly node: RuntimeSpec } = {
+  /** Python 3.11 or newer, as `python3` in the PATH of the root. */
+  get python() {
+    return specOf('python', ['python3', `${guestDirectory}/python/driver.py`])
+  },
+  /** Node 18 or newer, as `node` in the PATH of the root. */
+  get node() {
+    return specOf('node', ['node', `${guestDirectory}/node/driver.cjs`])
+  },
+}
+
+function specOf(language: 'python' | 'node', program: string[]): RuntimeSpec {
+  const port = ports[language]
+  return {
+    setup: installing(language),
+    start: [...program, String(port)],
+    ready: { port },
+    interpreters: { [language]: { port } },
+  }
+}
+
+/** Commands that write the files of a driver into the root, whatever the root has beside a shell and cat. */
+function installing(language: string): string[] {
+  const hostDirectory = join(packageDirectory(), 'runtimes', language)
+  return filesBelow(hostDirectory).map((path) => {
+    const guestPath = posix.join(guestDirectory, language, path)
+    const text = readFileSync(join(hostDirectory, path), 'utf8')
+    const write = `mkdir -p ${posix.dirname(guestPath)} && cat > ${guestPath} <<'${mark}' && chmod 644 ${guestPath}\n`
+    return `umask 022; ${write}${text.endsWith('\n') ? text : `${text}\n`}${mark}\n`
+  })
+}
+
+/** No line of a driver is this. */
+const mark = 'END_OF_A_FILE_OF_WARMCELL'
+
+/** What runs, and not what is said about it. */
+const running = /\.(py|cjs)$/
+
+function filesBelow(hostDirectory: string): string[] {
+  const entries = readdirSync(hostDirectory, { recursive: true, encoding: 'utf8' })
+  return entries
+    .filter((path) => running.test(path))
+    .map((path) => path.split('\\').join('/'))
+    .sort()
+}
