@@ -76,6 +76,7 @@ export type {
   BuildEvent,
   BuildOptions,
   Env,
+  ListTemplatesOptions,
   OpenTemplatesOptions,
   PruneOptions,
   Resources,

@@ -10,9 +10,13 @@ export interface Snapshot extends VmSnapshot {
   readonly createdAt: Date
 }
 
-/** What a build is doing, and what it prints. */
+/** What a build is doing, and what it prints. `cached` is a command of the setup that need not be run, for what it made is stored. */
 export type BuildEvent =
-  | { readonly type: 'step'; readonly step: 'wait' | 'boot' | 'setup' | 'start' | 'ready' | 'snapshot'; readonly detail: string }
+  | {
+      readonly type: 'step'
+      readonly step: 'wait' | 'boot' | 'cached' | 'setup' | 'start' | 'ready' | 'snapshot'
+      readonly detail: string
+    }
   | { readonly type: 'output'; readonly text: string }
 
 export interface BuildOptions {
