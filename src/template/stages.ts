@@ -20,14 +20,16 @@ export function stagesOf(inputs: KeyInputs): Stage[] {
 }
 
 /**
- * What a build may go on from, best first: the stages of its own, and the whole templates that its setup begins with. What such a one was exercised by is the user's
- * of both, and leaves nothing behind but what is in memory already.
+ * What a build may go on from, best first: the stages of its setup, whoever has kept them, and the whole templates that it begins with. What such a one was exercised by
+ * is the user's of both, and leaves nothing behind but what is in memory already.
  */
 export function originsOf(inputs: KeyInputs): Stage[] {
-  const { setup } = inputs
-  const wholeMax = endsWithSetup(inputs) ? setup.length - 1 : setup.length
-  const wholes = upTo(wholeMax).map((commands) => stageOf(commands, { ...inputs, start: null, ready: null }))
-  return [...stagesOf(inputs), ...wholes].sort((a, b) => b.commands - a.commands)
+  const { length } = inputs.setup
+  const stages = upTo(length).map((commands) => stageAfter(commands, inputs))
+  const wholes = upTo(endsWithSetup(inputs) ? length - 1 : length).map((commands) =>
+    stageOf(commands, { ...inputs, start: null, ready: null }),
+  )
+  return [...stages, ...wholes].sort((a, b) => b.commands - a.commands)
 }
 
 /** Nothing is started or waited for when its setup has been run. */

@@ -6,7 +6,7 @@ import type { GuestImage } from '../../src/image/index.ts'
 import type { BuildEvent, Snapshot, TemplateSpec } from '../../src/template/index.ts'
 import { resolveTemplate, Templates, type TemplatesParts } from '../../src/template/index.ts'
 import { FakeHypervisor } from '../../src/testing/fake-hypervisor.ts'
-import type { FakeGuest, FakeProgram } from '../../src/testing/index.ts'
+import type { FakeGuest, FakeProgram, FakeStep } from '../../src/testing/index.ts'
 import { builtinPrograms } from '../../src/testing/programs.ts'
 import { Scratch } from '../support/scratch.ts'
 
@@ -35,8 +35,16 @@ export class Workshop implements Disposable {
   readonly events: BuildEvent[] = []
   readonly #environment = process.env.WARMCELL_TEMPLATE_DIR
 
-  constructor(programs: Record<string, FakeProgram> = {}, onGuestStart?: (guest: FakeGuest) => void) {
-    this.hypervisor = new FakeHypervisor(new Map(Object.entries({ ...builtinPrograms, sh, ...programs })), onGuestStart)
+  constructor(
+    programs: Record<string, FakeProgram> = {},
+    onGuestStart?: (guest: FakeGuest) => void,
+    onGuestStep?: (guest: FakeGuest, step: FakeStep) => void,
+  ) {
+    this.hypervisor = new FakeHypervisor(
+      new Map(Object.entries({ ...builtinPrograms, sh, ...programs })),
+      onGuestStart,
+      onGuestStep,
+    )
     process.env.WARMCELL_TEMPLATE_DIR = this.scratch.join('memory')
   }
 
