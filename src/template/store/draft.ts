@@ -2,7 +2,6 @@
 
 import { chmod, copyFile, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { digestFile } from '../../host/index.ts'
 import type { SnapshotFiles, VmHardware } from '../../hypervisor/index.ts'
 import { formatVersion, type KeyInputs } from '../key.ts'
 import { blockBytes } from './holes.ts'
@@ -11,7 +10,7 @@ import { manifestText } from './manifest.ts'
 import type { Place } from './place.ts'
 import { removeTree } from './remove-tree.ts'
 import { copySparsely } from './sparse-copy.ts'
-import { directoryMode, fileMode, rememberWhole } from './verify.ts'
+import { digestOf, directoryMode, fileMode, rememberWhole } from './verify.ts'
 
 /** What the manifest says beside what the files say themselves. */
 export interface DraftFacts {
@@ -77,7 +76,7 @@ export class Draft implements SnapshotFiles {
     await writeFile(join(this.#hostPath, files.log), log, { flag: 'wx' })
     for (const file of [files.memory, files.state, files.log]) await seal(join(this.#hostPath, file), fileMode)
     const { isolation, vcpus, memoryMib, acpi, hostRootPath } = hardware
-    const [memory, state] = [await this.#stored(files.memory, signal), await this.#stored(files.state, signal)]
+    const [memory, state] = [await this.#stored(files.memory, stage, signal), await this.#stored(files.state, stage, signal)]
     const manifest = manifestText({
       formatVersion,
       key: this.#key,
@@ -111,10 +110,11 @@ export class Draft implements SnapshotFiles {
     await removeTree(this.#hostPath)
   }
 
-  async #stored(file: 'memory' | 'state', signal: AbortSignal) {
+  async #stored(file: 'memory' | 'state', stage: number | undefined, signal: AbortSignal) {
     const hostPath = join(this.#hostPath, file)
     const { size, blocks } = await stat(hostPath)
-    return { stored: { sizeBytes: size, sha256: await digestFile(hostPath, signal) }, allocatedBytes: blocks * blockBytes }
+    const sha256 = await digestOf({ stage }, hostPath, signal)
+    return { stored: { sizeBytes: size, sha256 }, allocatedBytes: blocks * blockBytes }
   }
 }
 
