@@ -55,7 +55,8 @@ async function ask(spec: TemplateSpec, count: number, question: (sandbox: Sandbo
     templates: { mine: { resources, ...spec } },
   })
   const sandboxes = await Promise.all(Array.from({ length: count }, () => pool.createSandbox({ template: 'mine' })))
-  return Promise.all(sandboxes.map(question))
+  // Awaited here: the pool is closed on the way out.
+  return await Promise.all(sandboxes.map(question))
 }
 
 /** The tokens of a template, by the names of their commands. */
@@ -210,11 +211,14 @@ describe('clones of a template that was made in stages', () => {
   it('have the right time, though what was started began a day before it; the setup had it too', async () => {
     const began = Date.now() / 1_000
     const [said = ''] = await ask(staged, 1, async (sandbox) => {
-      const { stdout } = await sandbox.exec('cat /srv/set-up /tmp/begun; date +%s.%N')
-      return `${stdout}${Date.now() / 1_000}`
+      const before = Date.now() / 1_000
+      const { stdout } = await sandbox.exec('cat /srv/set-up /tmp/begun; date +%s')
+      return `${stdout}${before}\n${Date.now() / 1_000}`
     })
-    const [setUp = 0, begun = 0, now = 0, here = 0] = said.split('\n').map(Number)
-    expect(Math.abs(now - here)).toBeLessThan(1)
+    const [setUp = 0, begun = 0, now = 0, before = 0, after = 0] = said.split('\n').map(Number)
+    // Whole seconds, rounded down.
+    expect(now).toBeGreaterThan(before - 2)
+    expect(now).toBeLessThan(after + 1)
     // The build was in the last minutes.
     expect(began - setUp).toBeGreaterThanOrEqual(0)
     expect(began - setUp).toBeLessThan(600)
