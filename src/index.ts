@@ -95,6 +95,7 @@ export type {
   BuildOptions,
   Env,
   Interpreter,
+  ListTemplatesOptions,
   OpenTemplatesOptions,
   PruneOptions,
   Resources,

@@ -29,6 +29,7 @@ export function templateCommand(isolation: Option): Command {
   command
     .command('list')
     .description('Lists what is stored on this host.')
+    .option('--stages', 'also what is kept of their setups, command by command')
     .option('--json', 'prints the list as JSON')
     .addOption(isolation)
     .action(list)
@@ -57,7 +58,7 @@ export function templateCommand(isolation: Option): Command {
   command
     .command('prune')
     .description(
-      'Removes templates that are never used again: made with another guest image, hypervisor, processor or root, or damaged.',
+      'Removes templates that are never used again: made with another guest image, hypervisor, processor or root, or damaged; and stages of setups unused for a week.',
     )
     .option('--all', 'removes every template')
     .option('--unused <days>', 'also those that nobody has asked for in so many days', days)
@@ -66,8 +67,9 @@ export function templateCommand(isolation: Option): Command {
   return command
 }
 
-async function list(options: Shared & { json?: boolean }): Promise<void> {
-  const records = await (await openTemplates(given(options))).list()
+async function list(options: Shared & { json?: boolean; stages?: boolean }): Promise<void> {
+  const { stages = false } = options
+  const records = await (await openTemplates(given(options))).list({ stages })
   if (options.json === true) process.stdout.write(`${JSON.stringify(records, null, 2)}\n`)
   else if (records.length === 0) say('There are no templates here.')
   else print(records)
@@ -127,7 +129,7 @@ class Progress {
       return
     }
     const { step } = event
-    this.#built ||= step === 'boot'
+    this.#built ||= !['pull', 'disk', 'wait'].includes(step)
     const detail = event.type === 'step' ? event.detail : `${megabytes(event.doneBytes)} of ${megabytes(event.totalBytes)} MB`
     const text = `${this.#name}: ${step}: ${detail}`
     if (this.#spinner === undefined) {
@@ -150,14 +152,11 @@ class Progress {
 }
 
 function print(records: readonly TemplateRecord[]): void {
-  const rows = records.map(({ name, digest, sizeBytes, createdAt, place, state }) => [
-    name || '?',
-    digest.slice(0, digestDigits),
-    `${mib(sizeBytes)} MiB`,
-    createdAt.toISOString().slice(0, 16).replace('T', ' '),
-    place,
-    state,
-  ])
+  const rows = records.map((record) => {
+    const { digest, sizeBytes, createdAt, place, state } = record
+    const since = createdAt.toISOString().slice(0, 16).replace('T', ' ')
+    return [nameOf(record), digest.slice(0, digestDigits), `${mib(sizeBytes)} MiB`, since, place, state]
+  })
   const headings = ['NAME', 'DIGEST', 'SIZE', 'CREATED (UTC)', 'PLACE', 'STATE']
   for (const [index, line] of tableLines(headings, rows).entries()) {
     const reason = records[index - 1]?.reason
@@ -167,7 +166,12 @@ function print(records: readonly TemplateRecord[]): void {
 
 function tell(removed: readonly TemplateRecord[]): void {
   if (removed.length === 0) say('There was nothing to remove.')
-  for (const { name, digest } of removed) process.stdout.write(`removed ${name || '?'} ${digest.slice(0, digestDigits)}\n`)
+  for (const record of removed) process.stdout.write(`removed ${nameOf(record)} ${record.digest.slice(0, digestDigits)}\n`)
+}
+
+/** With how far its setup has come, where it is a stage. */
+function nameOf({ name, stage }: Pick<TemplateRecord, 'name' | 'stage'>): string {
+  return `${name || '?'}${stage === undefined ? '' : ` (setup ${stage})`}`
 }
 
 function given({ isolation }: Shared): Shared {

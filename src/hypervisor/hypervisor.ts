@@ -80,14 +80,15 @@ export interface Vm extends VmProcess {
   pause(): void
   resume(): void
   /**
-   * Stops the guest for good and leaves it in the files that its spec has named for that. They are its holder's once the process has ended.
+   * Stops the guest for good and leaves it in the files that its spec has named for that, or in those it was reopened in. They are its holder's once the process
+   * has ended.
    *
    * @throws `BOOT_FAILED` in the hypervisor's own words.
    */
   save(): Promise<void>
 }
 
-/** A hypervisor's process that has been started for a clone, and waits to be told to load it. */
+/** A hypervisor's process that has been started for a snapshot, and waits to be told to load it. */
 export interface ParkedVm extends VmProcess {
   /**
    * Loads the snapshot and lets the guest run on from where it was saved.
@@ -118,4 +119,12 @@ export interface Hypervisor {
    * @throws `BOOT_FAILED` when the process ends or does not answer; nothing is left behind.
    */
   park(snapshot: VmSnapshot, id: string, signal: AbortSignal): Promise<ParkedVm>
+  /**
+   * Starts the process of a microVM that goes on where it was saved, and resolves once it can load. Its memory is that very file, which changes from then on; it can
+   * be saved there again. Nobody else may have the files meanwhile.
+   *
+   * @param id names it, in messages and in the host's process list
+   * @throws `BOOT_FAILED` when the process ends or does not answer; the files are still there.
+   */
+  reopen(snapshot: VmSnapshot, id: string, signal: AbortSignal): Promise<ParkedVm>
 }

@@ -18,6 +18,8 @@ export interface Launch {
   readonly reads: readonly string[]
   /** New files that it writes. They are made before it starts, and are their holder's once it has ended. */
   readonly writes: readonly string[]
+  /** Files that are there, and that it writes: their holder's again once it has ended. */
+  readonly updates: readonly string[]
   /** Devices of the host that it opens by path. */
   readonly devices: readonly string[]
   readonly limits: LaunchLimits

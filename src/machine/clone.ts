@@ -2,10 +2,7 @@
 
 import type { Hypervisor, ParkedVm, VmEnd, VmSnapshot } from '../hypervisor/index.ts'
 import { Machine } from './machine.ts'
-import { Making } from './making.ts'
-
-/** Loading reads 50 KiB and maps a file: 1 ms, seconds on a host that swaps. */
-const loadDeadlineMs = 5_000
+import { loadDeadlineMs, Making } from './making.ts'
 
 const cloneAim = 'become a clone'
 

@@ -6,7 +6,7 @@ import type { Identity } from '../agent/index.ts'
 /** 256 bits: what Linux's random pool holds (drivers/char/random.c, POOL_BITS). */
 const entropyBytes = 32
 
-/** What a microVM is going to be: one that is used, one that is snapshotted first, or a clone of such a one. */
+/** What a microVM is going to be: one that is used, one that is snapshotted first (again, where it was before), or a clone of such a one. */
 export type Origin = 'boot' | 'template' | 'clone'
 
 /** An identity whose hostname is the machine's id. The clock is read at the last moment, when it is sent. */
@@ -24,5 +24,7 @@ export function freshIdentity(hostname: string, origin: Origin): Identity {
 
 /** Since 1970, in nanoseconds. */
 export function wallClockNs(): bigint {
-  return BigInt(Date.now()) * 1_000_000n
+  return BigInt(Date.now()) * nsOfAMs
 }
+
+export const nsOfAMs = 1_000_000n

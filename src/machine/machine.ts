@@ -6,7 +6,7 @@ import { type Deferred, deferred } from '../common/deferred.ts'
 import { WarmcellError } from '../errors.ts'
 import type { Vm, VmEnd } from '../hypervisor/index.ts'
 import { describeEnd, evidenceOf } from './describe-end.ts'
-import { wallClockNs } from './identity.ts'
+import { nsOfAMs, wallClockNs } from './identity.ts'
 
 /** Why a machine ended: somebody destroyed it, or it ended by itself, with what is known of that. */
 export type MachineEnd =
@@ -61,6 +61,11 @@ export class Machine {
     await this.connection.setClock(wallClockNs(), options)
   }
 
+  /** The guest's clock shows a time that is past by so much, until it is set again: a clone's is, with its identity. @throws as `wake`. */
+  async setBack(behindMs: number, options: CallOptions = {}): Promise<void> {
+    await this.connection.setClock(wallClockNs() - BigInt(behindMs) * nsOfAMs, options)
+  }
+
   /**
    * Runs a program to its end and throws away what it prints, so that a tenant's first one finds the way trodden: emulated, the code is translated, and in
    * any case the pages that it writes are the machine's own. A program that is not there goes half the way, and is no failure.
@@ -82,7 +87,7 @@ export class Machine {
   }
 
   /**
-   * Ends the machine and leaves it in the files that its spec has named for that: a snapshot.
+   * Ends the machine and leaves it in the files that its spec has named for that, or in those it was reopened in: a snapshot.
    *
    * @throws `BOOT_FAILED`, `GUEST_UNREACHABLE`, `PROTOCOL`, `TIMEOUT`. The machine has ended all the same.
    */

@@ -14,6 +14,9 @@ const hypervisorDeadlineMs = 15_000
 /** The handshake is one round trip to an agent that can answer, and the template's hooks: milliseconds, seconds on an overloaded host. */
 const identityDeadlineMs = 20_000
 
+/** Loading reads 50 KiB and maps a file: 1 ms, seconds on a host that swaps. */
+export const loadDeadlineMs = 5_000
+
 export class Making {
   readonly #id: string
   readonly #hardware: VmHardware

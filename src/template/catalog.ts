@@ -28,6 +28,8 @@ export interface TemplateInfo {
 }
 
 export interface TemplateRecord extends TemplateInfo {
+  /** How many commands of the setup it has run, where it is a stage: what a build goes on from when only what comes after them has changed. Absent in a template. */
+  stage?: number
   place: 'memory' | 'disk'
   /** `stale`: it was made with another guest image, hypervisor, processor or root than are here now. `corrupt`: it cannot be read. Both are never used. */
   state: 'ready' | 'stale' | 'corrupt'
@@ -37,17 +39,22 @@ export interface TemplateRecord extends TemplateInfo {
   usedAt: Date
 }
 
+export interface ListTemplatesOptions {
+  /** Also the stages of their setups. Default false. */
+  stages?: boolean
+}
+
 export interface PruneOptions {
-  /** Remove every template. Default: those that are stale or corrupt. */
+  /** Remove every template, and every stage. Default: those that are stale or corrupt, and stages that nobody has asked for in seven days. */
   all?: boolean
-  /** Also those that nobody has asked for in so many milliseconds. */
+  /** Also those, templates and stages, that nobody has asked for in so many milliseconds. */
   unusedForMs?: number
 }
 
 /** The stored templates of one state directory. Get it from `openTemplates`. */
 export interface TemplateCatalog {
   /** What is stored. Digests of contents are not looked at: that happens when a template is used. */
-  list(): Promise<TemplateRecord[]>
+  list(options?: ListTemplatesOptions): Promise<TemplateRecord[]>
   /**
    * Builds a template, or finds it built. A pool with a template of an equal spec then has it at once.
    *
@@ -55,7 +62,7 @@ export interface TemplateCatalog {
    * isolation; `IMAGE`; the signal's reason.
    */
   build(name: string, spec?: TemplateSpec, options?: BuildOptions): Promise<TemplateInfo>
-  /** Removes what is stored under a name, or under a digest of which six digits are enough. Clones that run are not touched. Returns what was removed. */
+  /** Removes what is stored under a name, with its stages, or under a digest of which six digits are enough. Clones that run are not touched. Returns what was removed. */
   remove(nameOrDigest: string): Promise<TemplateRecord[]>
   /** Removes what will not be used any more, and what killed builds have left. Returns what was removed. */
   prune(options?: PruneOptions): Promise<TemplateRecord[]>
@@ -73,6 +80,7 @@ const buildSchema = z.strictObject({
   signal: abortSignal.optional(),
   onEvent: z.custom<BuildOptions['onEvent']>((value) => typeof value === 'function', 'expected a function').optional(),
 })
+const listSchema = z.strictObject({ stages: z.boolean({ error: 'expected true or false' }).optional() })
 const pruneSchema = z.strictObject({
   all: z.boolean({ error: 'expected true or false' }).optional(),
   unusedForMs: durationMs.optional(),
@@ -86,6 +94,11 @@ export function assertOpenOptions(options: OpenTemplatesOptions): void {
 /** @throws `INVALID_ARGUMENT` */
 export function assertBuildOptions(name: string, options: BuildOptions): void {
   assertValid(buildSchema, { ...options, name }, 'build')
+}
+
+/** @throws `INVALID_ARGUMENT` */
+export function assertListOptions(options: ListTemplatesOptions): void {
+  assertValid(listSchema, options, 'list')
 }
 
 /** @throws `INVALID_ARGUMENT` */

@@ -1,7 +1,9 @@
 export {
   assertBuildOptions,
+  assertListOptions,
   assertOpenOptions,
   assertPruneOptions,
+  type ListTemplatesOptions,
   type OpenTemplatesOptions,
   type PruneOptions,
   type TemplateCatalog,

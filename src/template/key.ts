@@ -7,7 +7,7 @@ import type { Resources, Template } from './template.ts'
 /**
  * The generation of snapshots and of how they lie on the host. Raise it with every change of what a build does.
  */
-export const formatVersion = 1
+export const formatVersion = 2
 
 /** What it needs of the host: the same on every build until something is upgraded. */
 export interface HostInputs {
@@ -31,8 +31,9 @@ export interface KeyInputs {
   readonly root: 'base' | { readonly sha256: string } | { readonly image: string }
   readonly resources: Required<Resources>
   readonly env: Readonly<Record<string, string>>
-  readonly user: string
-  readonly cwd: string
+  /** As those below up to `ready`, null in a stage: it comes before whatever depends on it. */
+  readonly user: string | null
+  readonly cwd: string | null
   readonly setup: readonly string[]
   readonly start: Template['start'] | null
   readonly ready: Template['ready'] | null

@@ -5,6 +5,7 @@ import type { Hypervisor, VmSpec } from '../hypervisor/index.ts'
 import { BuildLog, buildSnapshot } from './build/index.ts'
 import type { KeyInputs } from './key.ts'
 import type { BuildEvent, Snapshot } from './snapshot.ts'
+import { StageKeeper } from './stage-keeper.ts'
 import { type Draft, type StoredTemplate, storeFailure, type TemplateStore } from './store/index.ts'
 import type { Template } from './template.ts'
 
@@ -20,6 +21,8 @@ export interface Order {
 type Announce = (event: BuildEvent) => void
 
 const waiting: BuildEvent = { type: 'step', step: 'wait', detail: 'another process is building it' }
+
+const waitingForStage: BuildEvent = { type: 'step', step: 'wait', detail: 'another process is building a part of it' }
 
 /** @throws as `Templates.snapshot`. */
 export async function findOrBuild(
@@ -49,7 +52,8 @@ async function build(store: TemplateStore, order: Order, signal: AbortSignal, an
   if (meanwhile !== undefined) return meanwhile
   await store.remove(key)
   await store.sweep(key)
-  await store.withDraft(key, `template '${template.name}'`, plan.memoryMib, (draft) => fill(draft, order, signal, announce))
+  const wish = { key, what: `template '${template.name}'`, memoryMib: plan.memoryMib }
+  await store.withDraft(wish, (draft) => fill(store, draft, order, signal, announce))
   const built = await store.find(key, { signal })
   if (built !== undefined) return built
   throw new WarmcellError('TEMPLATE_CORRUPT', `Template '${template.name}' was built, and is not there any more.`, {
@@ -58,12 +62,26 @@ async function build(store: TemplateStore, order: Order, signal: AbortSignal, an
   })
 }
 
-async function fill(draft: Draft, order: Order, signal: AbortSignal, announce: Announce): Promise<void> {
+async function fill(store: TemplateStore, draft: Draft, order: Order, signal: AbortSignal, announce: Announce): Promise<void> {
   const { hypervisor, template, inputs, readyDeadlineMs } = order
   const { hostMemoryPath, hostStatePath } = draft
   const log = new BuildLog(announce)
   const plan = { ...order.plan, savesTo: { hostMemoryPath, hostStatePath } }
-  await buildSnapshot({ hypervisor, template, plan, log, signal, readyDeadlineMs })
+  const stages = new StageKeeper({
+    store,
+    name: template.name,
+    hardware: plan,
+    inputs,
+    draft,
+    log,
+    signal,
+    onWait: () => announce(waitingForStage),
+  })
+  try {
+    await buildSnapshot({ hypervisor, template, plan, stages, log, signal, readyDeadlineMs })
+  } finally {
+    await stages.settle()
+  }
   // Where another has been stored meanwhile, that one is as good.
   await draft.publish({ name: template.name, hardware: plan, inputs }, log.bytes(), signal)
 }

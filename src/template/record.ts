@@ -18,6 +18,7 @@ export async function recordOf(entry: Entry, now: HostInputs, store: TemplateSto
   const reason = await staleness(entry, now)
   return {
     name: manifest.name,
+    ...(manifest.stage !== undefined && { stage: manifest.stage }),
     digest: key,
     sizeBytes: manifest.allocatedBytes,
     createdAt,

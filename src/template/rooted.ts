@@ -30,7 +30,10 @@ export async function rooted(template: Template, images: RootImages, options: Ro
 const home = '/home/user'
 
 /** What the spec says goes before what the image says. */
-export function withImage(template: Template, { hostPath, key, config }: RootImage): Template {
+export function withImage(
+  template: Template,
+  { hostPath, key, config }: Pick<RootImage, 'hostPath' | 'key' | 'config'>,
+): Template {
   const { user, cwd, env, start, sharing } = template
   const unknown = user === '' && config.user === ''
   // Where every sandbox boots by itself, nothing is started before.

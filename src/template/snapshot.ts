@@ -10,11 +10,11 @@ export interface Snapshot extends VmSnapshot {
   readonly createdAt: Date
 }
 
-/** What a build is doing, and what it prints. */
+/** What a build is doing, and what it prints. `cached` is a command of the setup that need not be run, for what it made is stored. */
 export type BuildEvent =
   | {
       readonly type: 'step'
-      readonly step: 'pull' | 'disk' | 'wait' | 'boot' | 'setup' | 'start' | 'ready' | 'snapshot'
+      readonly step: 'pull' | 'disk' | 'wait' | 'boot' | 'cached' | 'setup' | 'start' | 'ready' | 'snapshot'
       readonly detail: string
     }
   /** How far a container image has come: pulled, or read to make a disk of it. */

@@ -5,13 +5,14 @@ import { SharedWork } from '../common/shared-work.ts'
 import { WarmcellError } from '../errors.ts'
 import type { Hypervisor, Isolation } from '../hypervisor/index.ts'
 import type { GuestImage } from '../image/index.ts'
-import type { PruneOptions, TemplateRecord } from './catalog.ts'
+import type { ListTemplatesOptions, PruneOptions, TemplateRecord } from './catalog.ts'
 import { hostInputs, keyInputs } from './inputs.ts'
 import { type HostInputs, templateKey } from './key.ts'
 import { findOrBuild, type Order } from './order.ts'
 import { planBoot } from './plan.ts'
 import { recordOf } from './record.ts'
 import type { BuildEvent, BuildOptions, Snapshot } from './snapshot.ts'
+import { stageUnusedMsMax } from './stage-keeper.ts'
 import { type StoredTemplate, TemplateStore } from './store/index.ts'
 import type { Template } from './template.ts'
 
@@ -70,9 +71,10 @@ export class Templates {
   }
 
   /** What is stored, by name, newest first. */
-  async list(): Promise<TemplateRecord[]> {
+  async list({ stages = false }: ListTemplatesOptions = {}): Promise<TemplateRecord[]> {
     const store = await this.#open()
-    const records = await Promise.all((await store.entries()).map((entry) => recordOf(entry, this.#host, store)))
+    const entries = (await store.entries()).filter(({ manifest }) => stages || manifest?.stage === undefined)
+    const records = await Promise.all(entries.map((entry) => recordOf(entry, this.#host, store)))
     return records.sort((a, b) => a.name.localeCompare(b.name) || b.createdAt.getTime() - a.createdAt.getTime())
   }
 
@@ -83,16 +85,19 @@ export class Templates {
 
   /** Removes what is of no use any more, and what builds that were killed have left. Returns what it was. */
   async prune({ all = false, unusedForMs }: PruneOptions = {}): Promise<TemplateRecord[]> {
-    const since = unusedForMs === undefined ? undefined : Date.now() - unusedForMs
+    const now = Date.now()
     const store = await this.#open()
     await store.sweep()
     await store.sweepOrphans()
-    return this.#remove(({ state, usedAt }) => all || state !== 'ready' || (since !== undefined && usedAt.getTime() < since))
+    return this.#remove(({ stage, state, usedAt }) => {
+      const unusedMsMax = unusedForMs ?? (stage === undefined ? Number.POSITIVE_INFINITY : stageUnusedMsMax)
+      return all || state !== 'ready' || now - usedAt.getTime() > unusedMsMax
+    })
   }
 
   async #remove(wanted: (record: TemplateRecord) => boolean): Promise<TemplateRecord[]> {
     const store = await this.#open()
-    const removed = (await this.list()).filter(wanted)
+    const removed = (await this.list({ stages: true })).filter(wanted)
     for (const { digest } of removed) await store.remove(digest)
     return removed
   }

@@ -1,6 +1,6 @@
 /** A hypervisor whose microVMs are fake guests. */
 
-import { access, readFile, writeFile } from 'node:fs/promises'
+import { access, appendFile, readFile, writeFile } from 'node:fs/promises'
 import { WarmcellError } from '../errors.ts'
 import type { Hypervisor, ParkedVm, SnapshotFiles, Vm, VmSnapshot, VmSpec } from '../hypervisor/index.ts'
 import { type FakeLimits, unlimited } from './fake-account.ts'
@@ -71,6 +71,14 @@ export class FakeHypervisor implements Hypervisor {
     })
     signal.throwIfAborted()
     const vm = this.#vm(id)
+    return { ...vm, load: () => this.#load(vm, snapshot) }
+  }
+
+  async reopen(snapshot: VmSnapshot, id: string, signal: AbortSignal): Promise<ParkedVm> {
+    signal.throwIfAborted()
+    // It writes to its memory, as a guest does.
+    await appendFile(snapshot.hostMemoryPath, `memory of ${id}\n`)
+    const vm = this.#vm(id, snapshot)
     return { ...vm, load: () => this.#load(vm, snapshot) }
   }
 

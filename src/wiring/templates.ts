@@ -4,6 +4,7 @@ import { defaultStateDirectory } from '../host/index.ts'
 import { wantedIsolation } from '../pool/index.ts'
 import {
   assertBuildOptions,
+  assertListOptions,
   assertOpenOptions,
   assertPruneOptions,
   type OpenTemplatesOptions,
@@ -37,7 +38,10 @@ export async function openTemplates(options: OpenTemplatesOptions = {}): Promise
   const images = await rootImages(options.registries)
   const templates = new Templates({ hypervisor, image, isolation, stateDirectory })
   return {
-    list: () => templates.list(),
+    list: async (listing = {}) => {
+      assertListOptions(listing)
+      return templates.list(listing)
+    },
     build: async (name, spec = {}, building = {}) => {
       assertBuildOptions(name, building)
       const template = resolveTemplate(name, spec)

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { VmSnapshot, VmSpec } from '../../src/hypervisor/index.ts'
-import { bootArguments, cloneArguments } from '../../src/hypervisor/qemu/arguments.ts'
+import { bootArguments, cloneArguments, reopenArguments } from '../../src/hypervisor/qemu/arguments.ts'
 
 const spec: VmSpec = {
   id: 'wc-0123456789ab',
@@ -44,6 +44,13 @@ test('a clone has the devices of its template, in the same order, and no kernel'
     text.split('\n').filter((line) => /^-(device|machine|cpu|smp|m|drive|accel) /.test(line))
   expect(devices(clone)).toEqual(devices(lines(bootArguments(spec, host))))
   for (const absent of ['-kernel', '-initrd', '-append']) expect(clone).not.toContain(absent)
+})
+
+test('one that goes on where it was saved is a clone that keeps what it writes, and can be saved to be cloned', () => {
+  const [again, clone] = [reopenArguments(snapshot, id, host), cloneArguments(snapshot, id, host)]
+  const memory = 'memory-backend-file,id=ram,size=256M,share=on,mem-path=/t/memory'
+  const expected = clone.map((word) => (word.startsWith('memory-backend-file,') ? memory : word))
+  expect(again).toEqual([...expected.slice(0, -2), '-global', 'migration.store-global-state=off', '-incoming', 'defer'])
 })
 
 test('without ACPI the machine has none', () => {

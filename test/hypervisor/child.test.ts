@@ -11,6 +11,7 @@ const launch: Launch = {
   opens: ['/dev/null'],
   writes: [],
   reads: [],
+  updates: [],
   devices: [],
   limits: { memoryMib: 16, threads: 1, cpus: 1, fileMib: 1 },
 }

@@ -101,6 +101,7 @@ test('a hypervisor that comes too late is ended all the same', async () => {
   const late = {
     name: 'late',
     park: real.park,
+    reopen: real.reopen,
     describe: real.describe,
     start: async (wanted: VmSpec) => {
       begun = true
@@ -122,6 +123,7 @@ test('what the hypervisor itself refuses comes through as it is', async () => {
     name: 'failing',
     start: () => Promise.reject(refusal),
     park: () => Promise.reject(refusal),
+    reopen: () => Promise.reject(refusal),
     describe: () => [],
   }
   await expect(bootMachine(failing, spec)).rejects.toMatchObject({

@@ -9,7 +9,7 @@ export function standIn(id: string, before: readonly string[] = []): Launch {
     id,
     program: { hostPath: '/bin/sh', hostDataPaths: [] },
     args: ['-c', 'kill -STOP $$', 'sh', ...before, '-name', `${id},process=warmcell-vm`],
-    ...{ pipes: 0, opens: [], reads: [], writes: [], devices: [] },
+    ...{ pipes: 0, opens: [], reads: [], writes: [], updates: [], devices: [] },
     limits: { memoryMib: 1, threads: 1, cpus: 1, fileMib: 1 },
   }
 }

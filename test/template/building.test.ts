@@ -64,7 +64,7 @@ test('a stored template is immutable, and its manifest says what it holds', asyn
   for (const file of readdirSync(directory)) expect(modeOf(join(directory, file))).toBe(0o444)
   const manifest = JSON.parse(readFileSync(join(directory, 'manifest.json'), 'utf8'))
   expect(manifest).toMatchObject({
-    formatVersion: 1,
+    formatVersion: 2,
     key: snapshot.digest,
     name: 'mine',
     files: {

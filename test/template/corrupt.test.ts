@@ -102,7 +102,7 @@ const damages: Record<string, { cause: (damage: Damage) => void; says: string }>
     says: 'its manifest is not valid: files',
   },
   'a manifest of another format': {
-    cause: (damage) => editManifest(damage, { formatVersion: 2 }),
+    cause: (damage) => editManifest(damage, { formatVersion: 3 }),
     says: 'its manifest is not valid: formatVersion',
   },
   'the manifest of another template': {

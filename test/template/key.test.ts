@@ -134,6 +134,7 @@ function changedHypervisor({ hypervisor }: Workshop, change: Partial<Hypervisor>
     describe: (...args: Parameters<typeof hypervisor.describe>) => hypervisor.describe(...args),
     start: (...args: Parameters<typeof hypervisor.start>) => hypervisor.start(...args),
     park: (...args: Parameters<typeof hypervisor.park>) => hypervisor.park(...args),
+    reopen: (...args: Parameters<typeof hypervisor.reopen>) => hypervisor.reopen(...args),
     ...change,
   } as unknown as Workshop['hypervisor']
 }

@@ -1,12 +1,12 @@
 /** A place to build templates in without a microVM: a fake hypervisor, a guest image that is only named, and a state directory of the test's own. */
 
-import { lstatSync, readdirSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { GuestImage } from '../../src/image/index.ts'
 import type { BuildEvent, Snapshot, TemplateSpec } from '../../src/template/index.ts'
 import { resolveTemplate, Templates, type TemplatesParts } from '../../src/template/index.ts'
 import { FakeHypervisor } from '../../src/testing/fake-hypervisor.ts'
-import type { FakeGuest, FakeProgram } from '../../src/testing/index.ts'
+import type { FakeGuest, FakeProgram, FakeStep } from '../../src/testing/index.ts'
 import { builtinPrograms } from '../../src/testing/programs.ts'
 import { Scratch } from '../support/scratch.ts'
 
@@ -35,8 +35,16 @@ export class Workshop implements Disposable {
   readonly events: BuildEvent[] = []
   readonly #environment = process.env.WARMCELL_TEMPLATE_DIR
 
-  constructor(programs: Record<string, FakeProgram> = {}, onGuestStart?: (guest: FakeGuest) => void) {
-    this.hypervisor = new FakeHypervisor(new Map(Object.entries({ ...builtinPrograms, sh, ...programs })), onGuestStart)
+  constructor(
+    programs: Record<string, FakeProgram> = {},
+    onGuestStart?: (guest: FakeGuest) => void,
+    onGuestStep?: (guest: FakeGuest, step: FakeStep) => void,
+  ) {
+    this.hypervisor = new FakeHypervisor(
+      new Map(Object.entries({ ...builtinPrograms, sh, ...programs })),
+      onGuestStart,
+      onGuestStep,
+    )
     process.env.WARMCELL_TEMPLATE_DIR = this.scratch.join('memory')
   }
 
@@ -67,12 +75,29 @@ export class Workshop implements Disposable {
     return join(hostMemoryPath, '..')
   }
 
-  /** Every file and every directory that is not part of the order of things. */
+  /** Every file and every directory that is not part of the order of things; the stages of setups are. */
   left(): string[] {
     const orderly = /^(memory|state)(\/(warmcell-[^/]*|templates(\/(locks|used)?)?))?$/
+    const stages = this.stages()
     return readdirSync(this.scratch.hostPath, { recursive: true, encoding: 'utf8' }).filter(
-      (path) => !orderly.test(path) && !path.includes('/used/') && !path.endsWith('/state-directory'),
+      (path) =>
+        !orderly.test(path) &&
+        !path.includes('/used/') &&
+        !path.endsWith('/state-directory') &&
+        !stages.some(({ directory }) => this.scratch.join(path).startsWith(directory)),
     )
+  }
+
+  /** Those that are stored, by how far their setups have come. */
+  stages(): { commands: number; directory: string }[] {
+    const place = this.scratch.join('state/templates')
+    if (!existsSync(place)) return []
+    return readdirSync(place)
+      .map((name) => join(place, name))
+      .filter((directory) => /\/[0-9a-f]{64}$/.test(directory) && existsSync(join(directory, 'manifest.json')))
+      .map((directory) => ({ directory, commands: JSON.parse(readFileSync(join(directory, 'manifest.json'), 'utf8')).stage }))
+      .filter(({ commands }) => commands !== undefined)
+      .sort((a, b) => a.commands - b.commands)
   }
 
   [Symbol.dispose](): void {

@@ -13,16 +13,9 @@ import { MuxSession } from '../../src/mux/index.ts'
 import { planBoot, resolveTemplate } from '../../src/template/index.ts'
 import { cloneMachine } from '../support/clone-machine.ts'
 import { Scratch } from '../support/scratch.ts'
+import { cloneFactLines, cloneFacts } from './clone-facts.ts'
 
 const clonesMax = 8
-
-/** One line for each thing that must be a clone's own. The last is where the kernel put a stack: ASLR. */
-const facts = [
-  'head -c 16 /dev/urandom | od -An -tx1',
-  'cat /proc/sys/kernel/random/uuid /proc/sys/kernel/random/boot_id /etc/machine-id /run/warmcell/generation-id',
-  'hostname',
-  'grep stack /proc/self/maps',
-].join('; ')
 
 const sh = (script: string): ProcessSpec => ({
   arguments: ['/bin/sh', '-c', script],
@@ -65,7 +58,7 @@ describe('clones of one template', () => {
     snapshot = await plan('ordinary')
     const machine = await bootMachine(hypervisor, snapshot, { template: true })
     // Read here, in the template, what nobody may find again in a clone.
-    await outputOf(machine.connection.start(sh(facts)))
+    await outputOf(machine.connection.start(sh(cloneFacts)))
     await outputOf(machine.connection.start(sh('(while :; do sleep 1; echo beat >>/tmp/beats; done) & echo made >/tmp/made')))
     await machine.save()
     for (let count = 0; count < clonesMax; count++) clones.push(await cloneMachine(hypervisor, snapshot, `wc-clone-${count}`))
@@ -75,9 +68,11 @@ describe('clones of one template', () => {
   })
 
   it('differ pairwise in urandom, uuid, boot_id, machine-id, generation, hostname and ASLR', async () => {
-    const all = await Promise.all(clones.map(async ({ connection }) => (await outputOf(connection.start(sh(facts)))).split('\n')))
-    for (const lines of all) expect(lines).toHaveLength(7)
-    for (let fact = 0; fact < 7; fact++) expect(new Set(all.map((lines) => lines[fact])).size).toBe(clonesMax)
+    const all = await Promise.all(
+      clones.map(async ({ connection }) => (await outputOf(connection.start(sh(cloneFacts)))).split('\n')),
+    )
+    for (const lines of all) expect(lines).toHaveLength(cloneFactLines)
+    for (let fact = 0; fact < cloneFactLines; fact++) expect(new Set(all.map((lines) => lines[fact])).size).toBe(clonesMax)
     expect(all.map((lines) => lines[5])).toEqual(clones.map(({ id }) => id))
   })
 
@@ -127,7 +122,7 @@ it('without the identity step clones take each other’s place: what the step is
         const session = new MuxSession(agentPipe, { role: 'client' })
         // The ids that the template's session has used are taken: streams that are given up at once use up more than those, and say nothing.
         for (let used = 0; used < 100; used++) session.open().destroy()
-        const process = new RemoteProcess(session, sh(facts), encodeStart(sh(facts)), () => {})
+        const process = new RemoteProcess(session, sh(cloneFacts), encodeStart(sh(cloneFacts)), () => {})
         return (await outputOf(process.started)).split('\n')
       } finally {
         await parked.kill()

@@ -64,6 +64,34 @@ fn a_clone_can_be_a_template_again() {
 }
 
 #[test]
+fn a_template_can_be_greeted_as_one_again_at_each_stage_of_its_setup() {
+    let mut host = template("stages");
+    let log = host.root.join("hooked");
+    hook(&host, "hook", &format!("#!/bin/sh\ntouch {}\n", log.display()), 0o755);
+    for stage in 0..3 {
+        let process = host.sh(&format!("sleep 60 & echo $! > {}/stage-{}", host.root.display(), stage));
+        assert_eq!(host.exit(&process).code, 0);
+        assert_eq!(host.quiesce(), 0);
+        host.begin_again();
+        let id = host.open(&hello_of(GENERATION, 0, true));
+        let (kind, fields) = host.answer(id);
+        assert_eq!((kind, fields[3].1.len()), (message::WELCOME, 0), "still no boot id");
+        assert_eq!(fs::read_to_string(host.root.join("run/warmcell/generation-id")).unwrap(), "0\n");
+    }
+    assert!(!log.exists(), "hooks are for clones");
+    for stage in 0..3 {
+        let pid: i32 = fs::read_to_string(host.root.join(format!("stage-{}", stage))).unwrap().trim().parse().unwrap();
+        assert!(runs(pid), "what a stage has left running goes on");
+        let kill = host.sh(&format!("kill -9 {}", pid));
+        assert_eq!(host.exit(&kill).code, 0);
+    }
+    assert_eq!(host.quiesce(), 0);
+    host.begin_again();
+    assert_eq!(greet(&mut host, 9).0, message::WELCOME);
+    assert!(log.exists());
+}
+
+#[test]
 fn nothing_is_forgotten_before_the_host_has_said_all() {
     let mut host = template("said-all");
     let id = host.open(&quiesce());

@@ -20,6 +20,9 @@ const lockedBytesMax = 65_536
 
 const mib = 1_048_576
 
+/** All that it can write to. */
+export const writtenBy = ({ writes, updates }: Launch): string[] => [...writes, ...updates]
+
 /** In front of everything else, by prlimit(1): what is set is inherited. */
 export function limitWords(prlimit: string, { fileMib }: LaunchLimits, writes: boolean): string[] {
   const limits = {
@@ -39,7 +42,8 @@ export function limitWords(prlimit: string, { fileMib }: LaunchLimits, writes: b
  * Run by root, the namespaces need no user namespace, which some hosts refuse; run by anybody else, they do.
  */
 export function boxWords({ bwrap, tree, descriptors }: Box, launch: Launch, isRoot: boolean): string[] {
-  const { reads, writes, devices } = launch
+  const { reads, devices } = launch
+  const writes = writtenBy(launch)
   const becoming = ['CAP_SETUID', 'CAP_SETGID', 'CAP_SETPCAP'].flatMap((capability) => ['--cap-add', capability])
   return [
     bwrap,

@@ -80,7 +80,7 @@ async function withoutWhatFails(program: LaunchedProgram, offered: Holds, reason
 async function trial(program: LaunchedProgram, holds: Holds): Promise<string | undefined> {
   try {
     const launched = await new ConfinedLauncher(holds).launch({
-      ...{ id: 'wc-trial', program, args: ['--version'], pipes: 0, opens: [], reads: [], writes: [], devices: [] },
+      ...{ id: 'wc-trial', program, args: ['--version'], pipes: 0, opens: [], reads: [], writes: [], updates: [], devices: [] },
       limits: { memoryMib: 256, threads: 64, cpus: 1, fileMib: 0 },
     })
     const { exitCode } = await launched.ended

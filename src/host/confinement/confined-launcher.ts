@@ -18,7 +18,7 @@ import {
 } from '../../hypervisor/index.ts'
 import { Cgroup } from './cgroup.ts'
 import type { CgroupBase } from './cgroup-base.ts'
-import { bareWords, boxWords, limitWords, userWords } from './chain.ts'
+import { bareWords, boxWords, limitWords, userWords, writtenBy } from './chain.ts'
 import { giveTo, groupsOf, ownUserId } from './own-user.ts'
 import type { ProgramTree } from './tree.ts'
 
@@ -51,8 +51,9 @@ export class ConfinedLauncher implements Launcher {
     try {
       const userId = isRoot && box !== undefined ? ownUserId() : undefined
       if (userId !== undefined) {
-        cleanup.defer(() => giveTo(launch.writes, undefined))
-        await giveTo(launch.writes, userId)
+        const files = writtenBy(launch)
+        cleanup.defer(() => giveTo(files, undefined))
+        await giveTo(files, userId)
       }
       // Made while the program starts, and joined before it has anything to do.
       const group = cgroups && Cgroup.make(cgroups, launch.id, launch.limits)
@@ -73,7 +74,7 @@ export class ConfinedLauncher implements Launcher {
 
   async #command(launch: Launch, userId: number | undefined): Promise<string[]> {
     const { isRoot, prlimit, setpriv, box, filter } = this.#holds
-    const limits = prlimit === undefined ? [] : limitWords(prlimit, launch.limits, launch.writes.length > 0)
+    const limits = prlimit === undefined ? [] : limitWords(prlimit, launch.limits, writtenBy(launch).length > 0)
     if (box === undefined) {
       const bare = setpriv === undefined ? [] : bareWords(setpriv, isRoot)
       return [...limits, ...bare, launch.program.hostPath, ...launch.args]

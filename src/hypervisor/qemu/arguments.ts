@@ -51,12 +51,26 @@ export function bootArguments(spec: VmSpec, host: QemuHost): string[] {
   const emulated = spec.isolation === 'emulated' ? emulatedArguments(host.tscKhz) : []
   return [
     ...machineArguments(spec, spec.id, host),
-    // Shared, so that what the guest writes is in the file when the microVM is saved.
-    ...memoryArguments(spec, spec.savesTo?.hostMemoryPath, 'share=on'),
-    // A saved microVM is one that runs: its clones run on as soon as they are loaded.
-    ...['-global', 'migration.store-global-state=off'],
+    ...memoryArguments(spec, spec.savesTo?.hostMemoryPath, kept),
+    ...savedRunning,
     ...['-kernel', spec.hostKernelPath, '-initrd', spec.hostInitramfsPath],
     ...['-append', [...spec.kernelArguments, ...emulated].join(' ')],
+  ]
+}
+
+/** Shared, so that what the guest writes is in the file when the microVM is saved. */
+const kept = 'share=on'
+
+/** A saved microVM is one that runs: its clones run on as soon as they are loaded. */
+const savedRunning = ['-global', 'migration.store-global-state=off']
+
+/** A microVM that waits to go on where it was saved, in the very memory that it was saved with. */
+export function reopenArguments(snapshot: VmSnapshot, id: string, host: QemuHost): string[] {
+  return [
+    ...machineArguments(snapshot, id, host),
+    ...memoryArguments(snapshot, snapshot.hostMemoryPath, kept),
+    ...savedRunning,
+    ...waitingToLoad,
   ]
 }
 
@@ -66,9 +80,11 @@ export function cloneArguments(snapshot: VmSnapshot, id: string, host: QemuHost)
     ...machineArguments(snapshot, id, host),
     // Private and opened read-only: a QEMU that a guest has taken over cannot write to what every other clone reads.
     ...memoryArguments(snapshot, snapshot.hostMemoryPath, 'share=off,readonly=on,rom=off'),
-    ...['-incoming', 'defer'],
+    ...waitingToLoad,
   ]
 }
+
+const waitingToLoad = ['-incoming', 'defer']
 
 /** What a template and its clones must have alike. */
 function machineArguments(hardware: VmHardware, id: string, host: QemuHost): string[] {

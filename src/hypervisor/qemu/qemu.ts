@@ -4,7 +4,7 @@ import { WarmcellError } from '../../errors.ts'
 import { directLauncher } from '../direct-launcher.ts'
 import type { Hypervisor, ParkedVm, Vm, VmHardware, VmSnapshot, VmSpec } from '../hypervisor.ts'
 import type { Launch, Launcher, LaunchLimits } from '../launcher.ts'
-import { bootArguments, cloneArguments, pipes, type QemuHost } from './arguments.ts'
+import { bootArguments, cloneArguments, pipes, type QemuHost, reopenArguments } from './arguments.ts'
 import { findQemu, hostTscKhz, type QemuBinary } from './discover.ts'
 import { QemuProcess, type QemuSnapshot } from './process.ts'
 
@@ -48,20 +48,27 @@ export class QemuHypervisor implements Hypervisor {
     const files = {
       reads: [hostKernelPath, hostInitramfsPath],
       writes: savesTo === undefined ? [] : [savesTo.hostMemoryPath, savesTo.hostStatePath],
+      updates: [],
     }
     return this.#start(spec.id, spec, bootArguments(spec, this.#host), files, { savesTo }, signal)
   }
 
   async park(snapshot: VmSnapshot, id: string, signal: AbortSignal): Promise<ParkedVm> {
-    const files = { reads: [snapshot.hostMemoryPath, snapshot.hostStatePath], writes: [] }
+    const files = { reads: [snapshot.hostMemoryPath, snapshot.hostStatePath], writes: [], updates: [] }
     return this.#start(id, snapshot, cloneArguments(snapshot, id, this.#host), files, { loads: snapshot }, signal)
+  }
+
+  async reopen(snapshot: VmSnapshot, id: string, signal: AbortSignal): Promise<ParkedVm> {
+    const files = { reads: [], writes: [], updates: [snapshot.hostMemoryPath, snapshot.hostStatePath] }
+    const args = reopenArguments(snapshot, id, this.#host)
+    return this.#start(id, snapshot, args, files, { loads: snapshot, savesTo: snapshot }, signal)
   }
 
   async #start(
     id: string,
     hardware: VmHardware,
     args: readonly string[],
-    files: Pick<Launch, 'reads' | 'writes'>,
+    files: Pick<Launch, 'reads' | 'writes' | 'updates'>,
     snapshot: QemuSnapshot,
     signal: AbortSignal,
   ): Promise<QemuProcess> {

@@ -1,2 +1,2 @@
-export { buildSnapshot } from './build.ts'
+export { buildSnapshot, type Stages } from './build.ts'
 export { BuildLog } from './log.ts'

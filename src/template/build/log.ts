@@ -26,6 +26,21 @@ export class BuildLog {
     this.#onEvent({ type: 'step', step, detail })
   }
 
+  /** What a stage that the build goes on from has kept of its own: whoever listens hears of it otherwise. */
+  recall(kept: Uint8Array): void {
+    this.#kept.push(kept)
+  }
+
+  /** Kept, and nothing that anybody listens for. */
+  remark(text: string): void {
+    this.#kept.push(Buffer.from(`==> ${text}\n`))
+  }
+
+  /** Not kept: what was kept of it has been recalled. */
+  cached(detail: string): void {
+    this.#onEvent({ type: 'step', step: 'cached', detail })
+  }
+
   /** For one stream: whole characters to whoever listens, whatever pieces the bytes come in. */
   sink(): Sink {
     const decoder = new TextDecoder('utf-8', { ignoreBOM: true })

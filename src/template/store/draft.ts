@@ -1,25 +1,27 @@
 /** A template in the making: a directory of its own, which becomes a stored template at one stroke or is removed. */
 
-import { chmod, mkdir, open, rename, stat, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { digestFile } from '../../host/index.ts'
-import type { VmHardware } from '../../hypervisor/index.ts'
+import type { SnapshotFiles, VmHardware } from '../../hypervisor/index.ts'
 import { formatVersion, type KeyInputs } from '../key.ts'
 import { blockBytes } from './holes.ts'
 import { files, temporaryName } from './layout.ts'
 import { manifestText } from './manifest.ts'
 import type { Place } from './place.ts'
 import { removeTree } from './remove-tree.ts'
-import { directoryMode, fileMode, rememberWhole } from './verify.ts'
+import { copySparsely } from './sparse-copy.ts'
+import { digestOf, directoryMode, fileMode, rememberWhole } from './verify.ts'
 
 /** What the manifest says beside what the files say themselves. */
 export interface DraftFacts {
   readonly name: string
+  /** How many commands of the setup it has run, where it is a stage. */
+  readonly stage?: number
   readonly hardware: VmHardware
   readonly inputs: KeyInputs
 }
 
-export class Draft {
+export class Draft implements SnapshotFiles {
   readonly place: Place
   readonly #key: string
   readonly #hostPath: string
@@ -44,20 +46,42 @@ export class Draft {
     return join(this.#hostPath, files.state)
   }
 
+  /** Makes its memory and its state those of another, which must not change meanwhile. @throws what the file system says, ENOENT where one of them has gone; the signal's reason. */
+  async fillFrom({ hostMemoryPath, hostStatePath }: SnapshotFiles, signal: AbortSignal): Promise<void> {
+    await this.clear()
+    await copySparsely(hostMemoryPath, this.hostMemoryPath, signal)
+    await copyFile(hostStatePath, this.hostStatePath)
+    // The copy of a sealed file would be sealed as well.
+    await chmod(this.hostStatePath, 0o600)
+  }
+
+  /** What its memory takes, holes left out. */
+  async allocatedBytes(): Promise<number> {
+    return (await stat(this.hostMemoryPath)).blocks * blockBytes
+  }
+
+  /** It has neither memory nor state then. */
+  async clear(): Promise<void> {
+    for (const hostPath of [this.hostMemoryPath, this.hostStatePath]) await rm(hostPath, { force: true })
+  }
+
   /**
-   * Makes it a stored template. Everything is on the disk before it has its name, so that a power cut leaves all of it or none.
+   * Makes it a stored template. Everything is on the disk before it has its name, so that a power cut leaves all of it or none; but for a stage, which is only looked for
+   * to save time and is no loss: what a power cut has left of it does not have its digests.
    *
    * @returns false when another has been stored under its key meanwhile; it is then still a draft
    */
-  async publish({ name, hardware, inputs }: DraftFacts, log: Uint8Array, signal: AbortSignal): Promise<boolean> {
+  async publish({ name, stage, hardware, inputs }: DraftFacts, log: Uint8Array, signal: AbortSignal): Promise<boolean> {
+    const seal = stage === undefined ? sealDurably : chmod
     await writeFile(join(this.#hostPath, files.log), log, { flag: 'wx' })
     for (const file of [files.memory, files.state, files.log]) await seal(join(this.#hostPath, file), fileMode)
     const { isolation, vcpus, memoryMib, acpi, hostRootPath } = hardware
-    const [memory, state] = [await this.#stored(files.memory, signal), await this.#stored(files.state, signal)]
+    const [memory, state] = [await this.#stored(files.memory, stage, signal), await this.#stored(files.state, stage, signal)]
     const manifest = manifestText({
       formatVersion,
       key: this.#key,
       name,
+      stage,
       createdAt: new Date().toISOString(),
       allocatedBytes: memory.allocatedBytes + state.allocatedBytes,
       files: { memory: memory.stored, state: state.stored },
@@ -76,7 +100,7 @@ export class Draft {
       if (code === 'ENOTEMPTY' || code === 'EEXIST') return false
       throw error
     }
-    await sync(dirname(hostPath))
+    if (stage === undefined) await sync(dirname(hostPath))
     await rememberWhole(hostPath, this.#key)
     return true
   }
@@ -86,14 +110,15 @@ export class Draft {
     await removeTree(this.#hostPath)
   }
 
-  async #stored(file: 'memory' | 'state', signal: AbortSignal) {
+  async #stored(file: 'memory' | 'state', stage: number | undefined, signal: AbortSignal) {
     const hostPath = join(this.#hostPath, file)
     const { size, blocks } = await stat(hostPath)
-    return { stored: { sizeBytes: size, sha256: await digestFile(hostPath, signal) }, allocatedBytes: blocks * blockBytes }
+    const sha256 = await digestOf({ stage }, hostPath, signal)
+    return { stored: { sizeBytes: size, sha256 }, allocatedBytes: blocks * blockBytes }
   }
 }
 
-async function seal(hostPath: string, mode: number): Promise<void> {
+async function sealDurably(hostPath: string, mode: number): Promise<void> {
   await chmod(hostPath, mode)
   await sync(hostPath)
 }

@@ -18,6 +18,8 @@ export interface Manifest {
   readonly key: string
   /** The template it was first built for; another with an equal spec uses it too. */
   readonly name: string
+  /** How many commands of the template's setup it has run, where it is a stage of it; absent in a whole template. */
+  readonly stage?: number | undefined
   readonly createdAt: string
   /** What its files take, holes left out. */
   readonly allocatedBytes: number
@@ -35,6 +37,7 @@ const manifestSchema: z.ZodType<Manifest> = z.strictObject({
   formatVersion: z.literal(formatVersion),
   key: sha256,
   name: z.string(),
+  stage: z.number().int().positive().optional(),
   createdAt: z.iso.datetime(),
   allocatedBytes: size,
   files: z.strictObject({ [files.memory]: stored, [files.state]: stored }),

@@ -18,6 +18,7 @@ export interface StoredTemplate {
   readonly place: Place
   readonly hostMemoryPath: string
   readonly hostStatePath: string
+  readonly hostLogPath: string
   readonly manifest: Manifest
 }
 
@@ -25,6 +26,16 @@ export interface StoredTemplate {
 export type Entry =
   | StoredTemplate
   | { readonly key: string; readonly place: Place; readonly manifest: undefined; readonly reason: string }
+
+/** What a draft is asked for. */
+export interface DraftWish {
+  readonly key: string
+  /** For messages. */
+  readonly what: string
+  /** How much it may come to take. */
+  readonly memoryMib: number
+  readonly isStage?: boolean
+}
 
 export class TemplateStore {
   readonly #hostStateDirectory: string
@@ -62,13 +73,15 @@ export class TemplateStore {
   }
 
   /**
-   * A draft in the best place that has room, for the time of the work; what has not been published by then is removed.
+   * A draft in the best place that has room, for the time of the work; what has not been published by then is removed. A stage's is on the disk: it is only copied from,
+   * and would take memory for that.
    *
    * @throws `HOST_UNSUPPORTED` when there is no room.
    */
-  async withDraft<T>(key: string, what: string, memoryMib: number, work: (draft: Draft) => Promise<T>): Promise<T> {
+  async withDraft<T>({ key, what, memoryMib, isStage = false }: DraftWish, work: (draft: Draft) => Promise<T>): Promise<T> {
     const reserved = ({ hostPath }: Place): number => this.#reserved.get(hostPath) ?? 0
-    const place = await choosePlace(this.#places, what, memoryMib, reserved)
+    const { places, ...rest } = this.#places
+    const place = await choosePlace({ ...rest, places: isStage ? places.slice(-1) : places }, what, memoryMib, reserved)
     this.#reserved.set(place.hostPath, reserved(place) + memoryMib)
     try {
       const draft = await Draft.begin(place, key)
@@ -130,6 +143,15 @@ export class TemplateStore {
     return all
   }
 
+  /** Removes the stages that nobody has asked for since then: those before the last of a setup pile up with every change of it. */
+  async removeStagesUnusedSince(since: Date): Promise<void> {
+    for (const { key, manifest } of await this.entries()) {
+      if (manifest?.stage === undefined) continue
+      const usedAt = (await this.lastUsed(key)) ?? new Date(manifest.createdAt)
+      if (usedAt < since) await this.remove(key)
+    }
+  }
+
   /** Remembers that it is of use now. A memory that cannot be written changes nothing. */
   async touch(key: string): Promise<void> {
     const hostPath = join(this.#places.hostUsedPath, key)
@@ -153,8 +175,10 @@ export class TemplateStore {
 }
 
 function stored(place: Place, key: string, manifest: Manifest): StoredTemplate {
-  const [hostMemoryPath, hostStatePath] = [join(place.hostPath, key, files.memory), join(place.hostPath, key, files.state)]
-  return { key, place, hostMemoryPath, hostStatePath, manifest }
+  const [hostMemoryPath, hostStatePath, hostLogPath] = [files.memory, files.state, files.log].map((file) =>
+    join(place.hostPath, key, file),
+  ) as [string, string, string]
+  return { key, place, hostMemoryPath, hostStatePath, hostLogPath, manifest }
 }
 
 async function isThere(hostPath: string): Promise<boolean> {

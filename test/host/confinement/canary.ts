@@ -25,7 +25,7 @@ export class Canary {
 
   launch(args: readonly string[], more: Partial<Launch> = {}): Promise<Launched> {
     return this.confinement.launcher.launch({
-      ...{ id: 'wc-canary', program: this.program, args, pipes: 0, opens: [], reads: [], writes: [], devices: [] },
+      ...{ id: 'wc-canary', program: this.program, args, pipes: 0, opens: [], reads: [], writes: [], updates: [], devices: [] },
       limits: { memoryMib: 128, threads: 32, cpus: 1, fileMib: 1 },
       ...more,
     })

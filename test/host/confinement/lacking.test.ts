@@ -35,7 +35,7 @@ test('without bubblewrap a microVM sees its host, and the rest still holds', asy
   })
   const launched = await confinement.launcher.launch({
     ...{ id: 'wc-bare', program: { hostPath: scratch.join('canary'), hostDataPaths: [] }, args: ['sleep'] },
-    ...{ pipes: 0, opens: [], reads: [], writes: [], devices: [] },
+    ...{ pipes: 0, opens: [], reads: [], writes: [], updates: [], devices: [] },
     limits: { memoryMib: 64, threads: 8, cpus: 1, fileMib: 1 },
   })
   launched.signal('SIGKILL')

@@ -61,6 +61,17 @@ test('the files that it is to write are all that it can write, and its holder’
   expect(statSync(written).uid).toBe(process.getuid?.())
 })
 
+test('so are files that it goes on in, with what was in them', async (context) => {
+  const without = reasonAgainst('file-system')
+  if (without !== undefined) context.skip(without)
+  const [memory, state] = [scratch.file('memory', 'of a stage', 0o600), scratch.file('its-state', 'saved', 0o600)]
+  const { said } = await canary.run([String(process.pid), memory, '0x77617263'], { updates: [memory, state] })
+  expect(said).toContain('file-system | can be written | 2\n')
+  expect(said).toContain('file-system | make a file | EROFS\n')
+  expect([memory, state].map((file) => statSync(file).uid)).toEqual([process.getuid?.(), process.getuid?.()])
+  expect(readFileSync(state, 'utf8')).toBe('saved')
+})
+
 test('more memory than it may have ends it, and nobody else', async (context) => {
   const without = reasonAgainst('control-group')
   if (without !== undefined) context.skip(without)

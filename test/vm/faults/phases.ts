@@ -64,6 +64,11 @@ export class PhasedHypervisor implements Hypervisor {
     return new PhasedParkedVm(vm, id, this.#at)
   }
 
+  /** Nothing is told of what goes on from a stage of its template. */
+  reopen(snapshot: VmSnapshot, id: string, signal: AbortSignal): Promise<ParkedVm> {
+    return this.#inner.reopen(snapshot, id, signal)
+  }
+
   /** The phase begins when the system shows the process, which is before it can answer. */
   async #spawned<V>(phase: Phase, id: string, starting: Promise<V>): Promise<V> {
     let settled = false
