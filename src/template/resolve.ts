@@ -70,7 +70,7 @@ export function resolveTemplate(name: string, spec: TemplateSpec): Template {
   const { root = 'base', resources = {}, env = {}, user, cwd = '', warm = 0, sharing = 'global' } = spec
   const { vcpus = 1, memoryMib = 256, pids = 512 } = resources
   const { diskMib = Math.floor(memoryMib / 2) } = resources
-  const resolved = resolveRoot(root)
+  const resolved = resolveRoot(name, root)
   const template: Template = {
     name,
     root: resolved,
@@ -90,10 +90,14 @@ export function resolveTemplate(name: string, spec: TemplateSpec): Template {
   return template
 }
 
-function resolveRoot(root: NonNullable<TemplateSpec['root']>): TemplateRoot {
+function resolveRoot(name: string, root: NonNullable<TemplateSpec['root']>): TemplateRoot {
   if (root === 'base') return root
   if ('hostPath' in root) return { hostPath: resolve(root.hostPath) }
-  parseReference(root.oci)
+  try {
+    parseReference(root.oci)
+  } catch (cause) {
+    throw new WarmcellError('INVALID_ARGUMENT', `template '${name}': ${(cause as Error).message}`, { cause })
+  }
   return { oci: root.oci, pull: root.pull ?? 'missing' }
 }
 

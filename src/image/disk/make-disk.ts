@@ -13,6 +13,7 @@ import type { ImageEvent, PulledImage } from '../oci/contract.ts'
 import type { RootFormat } from '../root-image.ts'
 import { startTool } from '../tool.ts'
 import { diskFormat, toolArguments } from './format.ts'
+import { addHome } from './home.ts'
 import { ImageTar } from './image-tar.ts'
 import { Progress } from './progress.ts'
 
@@ -48,7 +49,9 @@ export async function makeDisk(image: PulledImage, hostOutputPath: string, optio
     onRead: (bytes: number) => progress.read(bytes),
     signal,
   }
-  const tar = new ImageTar(image, await readTree(image, reading), reading)
+  const root = await readTree(image, reading)
+  addHome(root)
+  const tar = new ImageTar(image, root, reading)
   const cleanup = new Cleanup()
   const hostDraftPath = `${resolve(hostOutputPath)}.${identityText(await ownIdentity())}.${randomBytes(4).toString('hex')}${draftSuffix}`
   // What cannot be removed now is found by `disksLeft`; why the disk failed is what has to be said.
