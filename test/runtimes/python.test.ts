@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { CodeResult } from '../../src/index.ts'
 import { runtimeVectors } from '../interpreter/vectors.ts'
 import { driverOfThisFile, hasModule, rawAnswer, startDriver } from './drivers.ts'
 
@@ -23,18 +24,21 @@ describe('values', () => {
     await sandbox().runCode('mine = 1', { context: 'a' })
     expect((await sandbox().runCode('mine', { context: 'b' })).error?.name).toBe('NameError')
     expect((await sandbox().runCode('mine', { context: 'a' })).text).toBe('1')
-    const first = sandbox().runCode('import os, time\nread, write = os.pipe()\npath = f"/proc/{os.getpid()}/fd/{write}"\nprint(path, flush=True)\nos.read(read, 1)', {
-      context: 'a',
-      onStdout: (path) => void sandbox().runCode(`open(${JSON.stringify(path.trim())}, "wb").write(b"x")`, { context: 'b' }),
-    })
+    const first = sandbox().runCode(
+      'import os, time\nread, write = os.pipe()\npath = f"/proc/{os.getpid()}/fd/{write}"\nprint(path, flush=True)\nos.read(read, 1)',
+      {
+        context: 'a',
+        onStdout: (path) => void sandbox().runCode(`open(${JSON.stringify(path.trim())}, "wb").write(b"x")`, { context: 'b' }),
+      },
+    )
     expect((await first).text).toBe("b'x'")
   })
 
-  test('runs of one context are one after the other, in their order', async () => {
-    await sandbox().runCode('log = []', { context: 'line' })
-    const runs = [1, 2, 3].map((one) => sandbox().runCode(`log.append(${one})`, { context: 'line' }))
-    await Promise.all(runs)
-    expect((await sandbox().runCode('log', { context: 'line' })).text).toBe('[1, 2, 3]')
+  test('runs of one context are one after the other', async () => {
+    await sandbox().runCode('import time\nlog = []', { context: 'line' })
+    const source = 'log.append("in")\ntime.sleep(0.05)\nlog.append("out")'
+    await Promise.all([1, 2, 3].map(() => sandbox().runCode(source, { context: 'line' })))
+    expect((await sandbox().runCode('" ".join(log)', { context: 'line' })).text).toBe("'in out in out in out'")
   })
 
   test('what a value can look like comes with it, images in base64', async () => {
@@ -90,7 +94,9 @@ __name__, Point(2)`
   })
 
   test('await stands anywhere, and the loop goes on with the next run', async () => {
-    await sandbox().runCode('import asyncio\nq = asyncio.Queue()\nt = asyncio.create_task(q.put(5))\nawait asyncio.sleep(0)', { context: 'aio' })
+    await sandbox().runCode('import asyncio\nq = asyncio.Queue()\nt = asyncio.create_task(q.put(5))\nawait asyncio.sleep(0)', {
+      context: 'aio',
+    })
     expect((await sandbox().runCode('await q.get()', { context: 'aio' })).text).toBe('5')
     expect((await sandbox().runCode('asyncio.run(asyncio.sleep(0, 7))', { context: 'aio' })).text).toBe('7')
     expect((await sandbox().runCode('1 + await asyncio.sleep(0, 7)', { context: 'aio' })).text).toBe('8')
@@ -151,7 +157,9 @@ threading.Thread(target=late).start()`
     await sandbox().runCode(source, { context: 'late' })
     const { stdout } = await sandbox().runCode('print("now")\ngo.set()\ndone.wait()', { context: 'late' })
     expect(stdout).toBe('now\nlate\n')
-    await sandbox().runCode('threading.Timer(0.05, lambda: (print("between"), done.set())).start()\ndone.clear()', { context: 'late' })
+    await sandbox().runCode('threading.Timer(0.05, lambda: (print("between"), done.set())).start()\ndone.clear()', {
+      context: 'late',
+    })
     expect((await sandbox().runCode('done.wait()', { context: 'late' })).stdout).toBe('between\n')
   })
 
@@ -165,7 +173,9 @@ describe('errors', () => {
   test('are data, with the lines of the code and no others', async () => {
     const { error } = await sandbox().runCode('def f(n):\n    return 1 / n\n\nf(0)', { context: 'err' })
     expect(error).toMatchObject({ name: 'ZeroDivisionError', message: 'division by zero' })
-    expect(error?.traceback).toMatch(/^Traceback .*\n {2}File "<cell 1>", line 4, in <module>\n {4}f\(0\)\n {2}File "<cell 1>", line 2, in f\n/)
+    expect(error?.traceback).toMatch(
+      /^Traceback .*\n {2}File "<cell 1>", line 4, in <module>\n {4}f\(0\)\n {2}File "<cell 1>", line 2, in f\n/,
+    )
     expect(error?.traceback).not.toContain('warmcell')
     const later = await sandbox().runCode('f(0)', { context: 'err' })
     expect(later.error?.traceback).toContain('return 1 / n')
@@ -174,7 +184,12 @@ describe('errors', () => {
   test.each([
     ['syntax', 'x = = 1', 'SyntaxError', /File "<cell \d+>", line 1\n {4}x = = 1\n/],
     ['input', 'input("name")', 'EOFError', /pass values in the code itself/],
-    ['a text that cannot be had', 'class E(Exception):\n  def __str__(self): raise OSError\nraise E', 'E', /E: <exception str\(\) failed>/],
+    [
+      'a text that cannot be had',
+      'class E(Exception):\n  def __str__(self): raise OSError\nraise E',
+      'E',
+      /E: <exception str\(\) failed>/,
+    ],
     ['endless recursion', 'def f(): f()\nf()', 'RecursionError', /Previous line repeated/],
     ['an error after an error', 'try: 1/0\nexcept Exception: raise KeyError("k")', 'KeyError', /During handling/],
     ['a message of megabytes', 'raise ValueError("x" * 5_000_000)', 'ValueError', /^…/],
@@ -239,7 +254,10 @@ describe('an interrupt', () => {
   test('that code does not heed ends its context, and says so', async () => {
     const source = 'import time\nwhile True:\n  try: time.sleep(1)\n  except KeyboardInterrupt: pass'
     const result = await sandbox().runCode(source, { context: 'deaf', timeoutMs: 200 })
-    expect(result).toMatchObject({ timedOut: true, error: { name: 'ContextLost', message: expect.stringContaining('interrupted') } })
+    expect(result).toMatchObject({
+      timedOut: true,
+      error: { name: 'ContextLost', message: expect.stringContaining('interrupted') },
+    })
     expect((await sandbox().runCode('1', { context: 'deaf' })).text).toBe('1')
   })
 
@@ -255,17 +273,24 @@ describe('an interrupt', () => {
   })
 
   test('of a run that waits leaves the one before alone', async () => {
-    const first = sandbox().runCode('import time; time.sleep(0.5); "done"')
-    const second = await sandbox().runCode('never = 1', { timeoutMs: 50 })
-    expect(second).toMatchObject({ timedOut: true, stdout: '' })
+    let second: Promise<CodeResult> | undefined
+    const first = sandbox().runCode('import time\nprint("begun")\ntime.sleep(1); "done"', {
+      onStdout: () => {
+        second = sandbox().runCode('never = 1', { timeoutMs: 100 })
+      },
+    })
+    expect(await first).toMatchObject({ text: "'done'" })
+    expect(await second).toMatchObject({ timedOut: true, stdout: '', error: { name: 'TimeoutError' } })
     expect((await first).text).toBe("'done'")
     expect((await sandbox().runCode('never')).error?.name).toBe('NameError')
   })
 
   test.each(Array.from({ length: 12 }, (_, ms) => ms))('after %i ms leaves nothing for the next run', async (timeoutMs) => {
-    await sandbox().runCode('for _ in range(20000): pass', { timeoutMs: timeoutMs + 0.5 }).catch((error) => {
-      expect(error.code).toBe('TIMEOUT')
-    })
+    await sandbox()
+      .runCode('for _ in range(20000): pass', { timeoutMs: timeoutMs + 0.5 })
+      .catch((error) => {
+        expect(error.code).toBe('TIMEOUT')
+      })
     expect((await sandbox().runCode('1')).text).toBe('1')
   })
 })
@@ -319,13 +344,17 @@ test('a context draws its random numbers when it first runs, and not with those 
 })
 
 const plots = hasModule('matplotlib')
-test.skipIf(!plots)(`plots that are open at the end are results${plots ? '' : ' (python3-matplotlib is not installed)'}`, { timeout: 60_000 }, async () => {
-  const { results, error } = await sandbox().runCode('import matplotlib.pyplot as plt\nplt.plot([1, 2]);', { context: 'plots' })
-  expect(error).toBeUndefined()
-  expect(results.map(({ mime }) => mime)).toEqual(['text/plain', 'image/png'])
-  expect(results[1]?.data.startsWith('iVBORw0KGgo')).toBe(true)
-  expect((await sandbox().runCode('plt.get_fignums()', { context: 'plots' })).text).toBe('[]')
-})
+test.skipIf(!plots)(
+  `plots that are open at the end are results${plots ? '' : ' (python3-matplotlib is not installed)'}`,
+  { timeout: 60_000 },
+  async () => {
+    const { results, error } = await sandbox().runCode('import matplotlib.pyplot as plt\nplt.plot([1, 2]);', { context: 'plots' })
+    expect(error).toBeUndefined()
+    expect(results.map(({ mime }) => mime)).toEqual(['text/plain', 'image/png'])
+    expect(results[1]?.data.startsWith('iVBORw0KGgo')).toBe(true)
+    expect((await sandbox().runCode('plt.get_fignums()', { context: 'plots' })).text).toBe('[]')
+  },
+)
 
 const tables = hasModule('pandas')
 test.skipIf(!tables)(`tables are HTML${tables ? '' : ' (python3-pandas is not installed)'}`, { timeout: 60_000 }, async () => {

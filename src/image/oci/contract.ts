@@ -41,7 +41,13 @@ export interface PulledImage {
 /** What is being done for an image. Sizes in bytes. */
 export type ImageEvent =
   /** The reference was resolved, and so many bytes of so many layers are not on this host yet. */
-  | { readonly type: 'pull'; readonly reference: string; readonly digest: string; readonly layers: number; readonly bytes: number }
+  | {
+      readonly type: 'pull'
+      readonly reference: string
+      readonly digest: string
+      readonly layers: number
+      readonly bytes: number
+    }
   /** So much of all that is missing has come, some ten times a second. */
   | { readonly type: 'transfer'; readonly reference: string; readonly doneBytes: number; readonly totalBytes: number }
   /** The layers are made one disk: so much of all blobs has been read, twice over. */

@@ -38,7 +38,10 @@ test('the request says the code, its context, and the variables of sandbox and r
 test('a template without interpreters says so, and what to do', async () => {
   await using pool = createFakePool()
   await using sandbox = await pool.createSandbox()
-  await expect(sandbox.runCode('1')).rejects.toMatchObject({ code: 'UNSUPPORTED', hint: expect.stringContaining('runtimes.python') })
+  await expect(sandbox.runCode('1')).rejects.toMatchObject({
+    code: 'UNSUPPORTED',
+    hint: expect.stringContaining('runtimes.python'),
+  })
   await expect(sandbox.runCode('1', { language: 'python' })).rejects.toMatchObject({ code: 'UNSUPPORTED' })
 })
 
