@@ -94,7 +94,9 @@ class Evaluator {
 
   post(method, parameters) {
     return new Promise((resolve, reject) => {
-      this.session.post(method, parameters, (error, answer) => (error === null ? resolve(answer) : reject(new Error(error.message))))
+      this.session.post(method, parameters, (error, answer) =>
+        error === null ? resolve(answer) : reject(new Error(error.message)),
+      )
     })
   }
 
@@ -149,14 +151,18 @@ function describeError(error) {
 /** Without the driver's own frames, which are below all others. */
 function trimmed(stack) {
   const lines = stack.split('\n')
-  const ours = lines.findIndex((line) => /^ {4}at .*(\(node:inspector|Session\.post|warmcell:1:1)/.test(line) || line.includes(__dirname))
+  const ours = lines.findIndex(
+    (line) => /^ {4}at .*(\(node:inspector|Session\.post|warmcell:1:1)/.test(line) || line.includes(__dirname),
+  )
   return (ours === -1 ? lines : lines.slice(0, ours)).join('\n')
 }
 
 /** Of code that is none: the line, and where in it. */
 function placeOf({ lineNumber, columnNumber } = {}, source = '', label = '') {
   const line = source.split('\n')[lineNumber]
-  return line === undefined ? '' : `${label}:${lineNumber + 1}\n${line.slice(0, 200)}\n${' '.repeat(Math.min(columnNumber, 200))}^\n\n`
+  return line === undefined
+    ? ''
+    : `${label}:${lineNumber + 1}\n${line.slice(0, 200)}\n${' '.repeat(Math.min(columnNumber, 200))}^\n\n`
 }
 
 module.exports = { describeError, Evaluator, Exit, trimmed }

@@ -35,7 +35,10 @@ function prepare(modules) {
   } catch {
     // It may not be raised here.
   }
-  for (const [name, fd] of [['stdout', 1], ['stderr', 2]])
+  for (const [name, fd] of [
+    ['stdout', 1],
+    ['stderr', 2],
+  ])
     Object.defineProperty(process, name, { value: blocking(fd), configurable: true, enumerable: true })
   replaceAll()
   process.on('SIGINT', () => void signals++)

@@ -28,7 +28,8 @@ function withoutImports(source) {
 }
 
 /** What is neither text nor a comment, piece by piece. A regular expression counts as code: one that holds a quote may hide what follows it. */
-const pieces = /\/\/[^\n]*|\/\*[\s\S]*?\*\/|'(?:\\[\s\S]|[^'\\\n])*'|"(?:\\[\s\S]|[^"\\\n])*"|`(?:\\[\s\S]|[^`\\])*`|(?<![\w$.])import(?=\s*\()/g
+const pieces =
+  /\/\/[^\n]*|\/\*[\s\S]*?\*\/|'(?:\\[\s\S]|[^'\\\n])*'|"(?:\\[\s\S]|[^"\\\n])*"|`(?:\\[\s\S]|[^`\\])*`|(?<![\w$.])import(?=\s*\()/g
 
 function withoutCalls(source) {
   return source.replace(pieces, (piece) => {

@@ -32,7 +32,8 @@ function* shown(value) {
 
 function encoded(data) {
   if (typeof data === 'string') return Buffer.from(data)
-  if (data instanceof Uint8Array) return Buffer.from(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64'))
+  if (data instanceof Uint8Array)
+    return Buffer.from(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64'))
   return Buffer.from(JSON.stringify(data) ?? String(data))
 }
 

@@ -40,7 +40,7 @@ function replaceAll() {
   Math.random = random
   const { randomBytes, randomFill, randomFillSync, randomInt, randomUUID, webcrypto } = crypto
 
-  crypto.randomBytes = crypto.pseudoRandomBytes = function (size, callback) {
+  crypto.randomBytes = crypto.pseudoRandomBytes = (size, callback) => {
     if (callback === undefined) return fill(randomBytes(size))
     randomBytes(size, (error, bytes) => callback(error, bytes && fill(bytes)))
     return undefined

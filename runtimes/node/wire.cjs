@@ -43,10 +43,10 @@ function endFrame(error, dropped = 0) {
 
 /** The beginning of each is kept: a stack begins with what went wrong. */
 function bounded({ name, message, traceback }) {
-  return { name: fit(name, 256), message: fit(message, errorBytesMax / 4), traceback: fit(traceback, errorBytesMax / 2) }
+  return { name: shortened(name, 256), message: shortened(message, errorBytesMax / 4), traceback: shortened(traceback, errorBytesMax / 2) }
 }
 
-function fit(text, bytesMax) {
+function shortened(text, bytesMax) {
   let kept = String(text)
   while (Buffer.byteLength(JSON.stringify(kept)) > bytesMax) kept = `${kept.slice(0, Math.floor(kept.length * 0.75) - 1)}…`
   return kept

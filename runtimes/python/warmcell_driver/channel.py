@@ -1,7 +1,6 @@
 """A socket that never blocks: what cannot be sent yet waits here, and whoever sends asks first whether there is room."""
 
 import selectors
-import socket
 
 WAITING_BYTES_MAX = 262_144
 """Beyond this, no more is taken from whoever produces it: as much as a stream's window to the host."""
@@ -15,6 +14,7 @@ class Channel:
         self.reading = True
         self.mask = 0
         self.after_sent = None
+        self.corked = False
         sock.setblocking(False)
         self.watch()
 
@@ -36,15 +36,28 @@ class Channel:
         """Sent at once as far as it goes. A reader that has gone is heard of later, from the loop."""
         if self.socket is None:
             return
-        if not self.waiting:
-            try:
-                sent = self.socket.send(data)
-            except BlockingIOError:
-                sent = 0
-            except OSError:
-                sent = 0
-            data = memoryview(data)[sent:]
         self.waiting += data
+        if self.corked or len(self.waiting) > len(data):
+            return
+        self.try_send()
+
+    def cork(self):
+        """What is sent from here on leaves in one piece, when it is uncorked: each piece wakes whoever reads."""
+        self.corked = True
+
+    def uncork(self):
+        self.corked = False
+        if self.waiting and self.socket is not None:
+            self.try_send()
+            if not self.waiting and not self.reading and self.after_sent is not None:
+                self.finish()
+
+    def try_send(self):
+        try:
+            sent = self.socket.send(self.waiting)
+            del self.waiting[:sent]
+        except OSError:
+            pass  # Full, or gone: the loop says which.
         self.watch()
 
     def stop_reading(self):
@@ -86,8 +99,8 @@ class Channel:
             return False
         del self.waiting[:sent]
         self.watch()
-        if not self.waiting and self.after_sent is not None:
-            self.end()
+        if not self.waiting and not self.reading and self.after_sent is not None:
+            self.finish()
             return False
         if not had_room and self.has_room:
             self.on_room()
@@ -100,20 +113,10 @@ class Channel:
             self.on_broken()
 
     def close_when_sent(self, done):
-        """Ends this side once everything has left, and closes when the other side has ended as well: closed before, what it has not read yet would be lost."""
+        """Closes when the other side has: closed before, what it has not read yet would be lost. Until then what still comes means nothing."""
         self.after_sent = done
         self.on_input = self.discard
-        if not self.waiting:
-            self.end()
-
-    def end(self):
-        try:
-            self.socket.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-        if self.reading:
-            self.discard()
-        else:
+        if not self.reading and not self.waiting:
             self.finish()
 
     def discard(self):

@@ -164,6 +164,14 @@ class Context:
             self.on_frames()
 
     def on_frames(self, dying=False):
+        run = self.current
+        if run is not None:
+            run.channel.cork()
+        self.pass_frames(dying)
+        if run is not None:
+            run.channel.uncork()
+
+    def pass_frames(self, dying):
         while len(self.frames) >= wire.HEAD.size:
             if self.current is not None and not self.current.has_room and not dying:
                 self.watch(False)

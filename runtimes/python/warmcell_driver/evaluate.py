@@ -33,9 +33,9 @@ class Evaluator:
         self.remember(filename, source)
         return self.evaluate(source, filename)
 
-    def probe(self, source, show):
-        """Runs code that leaves no trace."""
-        show(self.evaluate(source, "<cell 0>"))
+    def forget(self):
+        for filename in self.cells:
+            linecache.cache.pop(filename, None)
 
     def remember(self, filename, source):
         linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)

@@ -48,6 +48,8 @@ class Interpreter:
         self.generation = None
         self.bytes_left, self.results_left, self.dropped = wire.RESULT_BYTES_MAX, wire.RESULTS_MAX, 0
         self.running = False
+        # Results that go with the end, in one piece, unless they are large: each piece wakes the supervisor.
+        self.unsent = bytearray()
         with open("/proc/self/oom_score_adj", "wb", buffering=0) as file:
             try:
                 file.write(OOM_SCORE)
@@ -92,7 +94,7 @@ class Interpreter:
                 # The code has forked, and its child has come to the end of the code.
                 flush()
                 os._exit(0 if error is None else 1)
-            self.send(wire.end_frame(error, self.dropped))
+            self.end(wire.end_frame(error, self.dropped))
 
     def receive(self):
         head = self.receive_exactly(LENGTH.size)
@@ -112,9 +114,7 @@ class Interpreter:
             draw_anew()
             self.generation = generation
         if request.get("probe"):
-            Evaluator({"__builtins__": builtins}).probe(PROBE, lambda value: self.show(value, True))
-            flush()
-            return None
+            return self.tread()
         try:
             if not self.begun:
                 self.begin(request)
@@ -127,6 +127,21 @@ class Interpreter:
             return self.evaluate(request["source"])
         finally:
             set_variables(before)
+
+    def tread(self):
+        """The way of a first run, in a namespace of its own."""
+        evaluator, last = self.evaluator, getattr(builtins, "_", None)
+        self.evaluator = Evaluator({"__builtins__": builtins, "__name__": "__main__"})
+        try:
+            set_variables({"WARMCELL_PROBE": None})
+            os.chdir(".")
+            return self.evaluate(PROBE)
+        finally:
+            self.evaluator.forget()
+            self.evaluator = evaluator
+            builtins._ = last
+            if last is None:
+                del builtins._
 
     def begin(self, request):
         set_variables(request.get("baseEnv", {}))
@@ -181,11 +196,18 @@ class Interpreter:
             self.bytes_left -= len(data)
             with self.lock:
                 for one in wire.result_frames(is_value, mime, data):
-                    self.control.sendall(one)
+                    self.unsent += one
+                    if len(self.unsent) > wire.PAYLOAD_BYTES_MAX:
+                        self.send_all()
 
-    def send(self, data):
+    def end(self, frame):
         with self.lock:
-            self.control.sendall(data)
+            self.unsent += frame
+            self.send_all()
+
+    def send_all(self):
+        data, self.unsent = self.unsent, bytearray()
+        self.control.sendall(data)
 
 
 def flush():

@@ -50,7 +50,7 @@ def end_frame(error=None, dropped=0):
 def bounded_error(name, message, traceback):
     """Of a long message the beginning is kept, of a long traceback its end: what went wrong is said there."""
     budget = ERROR_BYTES_MAX
-    error = {"name": _fit(name, 256), "message": _fit(message, budget // 4)}
+    error = {"name": _shortened(name, 256), "message": _shortened(message, budget // 4)}
     budget -= len(json.dumps(error))
     while len(json.dumps(traceback)) > budget:
         traceback = "…" + traceback[1 + max(1, len(traceback) // 4) :]
@@ -58,7 +58,7 @@ def bounded_error(name, message, traceback):
     return error
 
 
-def _fit(text, budget):
+def _shortened(text, budget):
     while len(json.dumps(text)) > budget:
         text = text[: len(text) * 3 // 4 - 1] + "…"
     return text
