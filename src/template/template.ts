@@ -17,7 +17,7 @@ export interface Resources {
 
 /** How the microVMs of one template are made. */
 export interface TemplateSpec {
-  /** The root file system: the built-in one (default), or a raw disk image (erofs or ext4, no partition table). It is never written to. */
+  /** The root file system: the built-in one (default), or a raw disk image (erofs, squashfs or ext4, no partition table). It is never written to. */
   root?: 'base' | { hostPath: string }
   resources?: Resources
   /** Under the variables of every sandbox made from it. */
