@@ -15,7 +15,7 @@ export const diskFormatVersion = 1
 /** docs/decisions/0020: what was measured, and against what. */
 const compressor = 'zstd'
 const compressionLevel = 3
-const blockBytes = 131_072
+const blockBytes = 65_536
 
 export function toolArguments(hostOutputPath: string, jobs: number): string[] {
   return [

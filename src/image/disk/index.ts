@@ -1,2 +1,2 @@
-export { diskFormat, diskFormatVersion, diskKey } from './format.ts'
-export { type Disk, type DiskOptions, disksLeft, makeDisk } from './make-disk.ts'
+export { diskFormatVersion, diskKey } from './format.ts'
+export { disksLeft, makeDisk } from './make-disk.ts'

@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Cleanup } from '../../common/cleanup.ts'
+import { onAbort } from '../../common/on-abort.ts'
 import { WarmcellError } from '../../errors.ts'
 import { identityText, type Leftover, leftIn, ownIdentity, parseIdentity } from '../../host/index.ts'
 import { defaultLayerLimits, type LayerLimits, readTree } from '../layers/index.ts'
@@ -17,14 +18,14 @@ import { addHome } from './home.ts'
 import { ImageTar } from './image-tar.ts'
 import { Progress } from './progress.ts'
 
-export interface DiskOptions {
+interface DiskOptions {
   onEvent?: ((event: ImageEvent) => void) | undefined
   signal?: AbortSignal | undefined
   /** In place of some of the defaults. */
   limits?: Partial<LayerLimits> | undefined
 }
 
-export interface Disk {
+interface Disk {
   readonly format: RootFormat
   readonly sizeBytes: number
   /** Names in it, the root included. */
@@ -59,13 +60,13 @@ export async function makeDisk(image: PulledImage, hostOutputPath: string, optio
   try {
     const tool = startTool('tar2sqfs', toolArguments(hostDraftPath, Math.min(availableParallelism(), jobsMax)))
     cleanup.defer(() => tool.kill())
+    if (signal) cleanup.defer(onAbort(signal, () => void tool.kill()))
     tool.stdout.resume()
     try {
       await pipeline(tar.bytes(), tool.stdin, { ...(signal && { signal }) })
     } catch (cause) {
-      // That its input has closed says nothing; the tool knows why.
-      if (['EPIPE', 'ENOENT', 'ERR_STREAM_PREMATURE_CLOSE'].includes((cause as NodeJS.ErrnoException).code ?? ''))
-        await tool.ended
+      // What is wrong with the image is in words already; of its input's end the program knows why.
+      if (!WarmcellError.is(cause) && !signal?.aborted) await tool.ended
       throw cause
     }
     await tool.ended

@@ -3,7 +3,7 @@
 import { type LayerLimits, ownersMax, pathBytesMax } from './limits.ts'
 import { assertShort, partsOf, Walker } from './places.ts'
 import { Refusal } from './refusal.ts'
-import type { TarEntry } from './tar-reader.ts'
+import type { TarEntry } from './tar-entry.ts'
 import { type Attributes, Directory, HardLink, hide, hideBelow, impliedAttributes, Leaf, type Node } from './tree.ts'
 
 /** In front of a name that a layer hides. */

@@ -44,7 +44,7 @@ export async function readTree(image: PulledImage, options: ReadOptions): Promis
 }
 
 /** The bytes of a file, in pieces: those between two files are of the first. */
-export type Contents = { readonly type: 'file'; readonly leaf: Leaf } | { readonly type: 'content'; readonly bytes: Buffer }
+type Contents = { readonly type: 'file'; readonly leaf: Leaf } | { readonly type: 'content'; readonly bytes: Buffer }
 
 /**
  * The content of all files of a tree that have any, in the order of the layers.
