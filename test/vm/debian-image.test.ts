@@ -14,8 +14,8 @@ const script = fileURLToPath(new URL('../../scripts/debian-image', import.meta.u
 const debianImage = (args: string[], env: NodeJS.ProcessEnv = {}) =>
   promisify(execFile)('bash', [script, ...args], { env: { ...process.env, ...env } })
 
-/** Enough for two builds on a machine that has other things to do. */
-const patienceMs = 300_000
+/** Three builds take a minute, on a machine that has much else to do five. */
+const patienceMs = 600_000
 
 describe('scripts/debian-image', () => {
   it(
