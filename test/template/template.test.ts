@@ -25,6 +25,7 @@ test('a template without anything has every default', () => {
     setup: [],
     start: undefined,
     ready: undefined,
+    interpreters: {},
     warm: { min: 0, max: 0 },
     sharing: 'global',
   })
