@@ -50,7 +50,7 @@ export {
   type TenantsOption,
   type UpdateOptions,
 } from './pool/index.ts'
-export { runtimes } from './runtimes/index.ts'
+export { type RuntimeSpec, runtimes } from './runtimes/index.ts'
 export {
   type CodeError,
   type CodeResult,

@@ -43,7 +43,11 @@ function endFrame(error, dropped = 0) {
 
 /** The beginning of each is kept: a stack begins with what went wrong. */
 function bounded({ name, message, traceback }) {
-  return { name: shortened(name, 256), message: shortened(message, errorBytesMax / 4), traceback: shortened(traceback, errorBytesMax / 2) }
+  return {
+    name: shortened(name, 256),
+    message: shortened(message, errorBytesMax / 4),
+    traceback: shortened(traceback, errorBytesMax / 2),
+  }
 }
 
 function shortened(text, bytesMax) {

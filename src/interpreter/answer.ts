@@ -7,7 +7,7 @@ import { WarmcellError } from '../errors.ts'
 import { payloadBytesMax, resultBytesMax, resultsMax } from './limits.ts'
 
 /** One form of one value. */
-export interface Representation {
+interface Representation {
   /** Whether it is the value of the last expression, or was shown on the way. */
   readonly isValue: boolean
   readonly mime: string

@@ -1,3 +1,3 @@
-export { AnswerDecoder, type Representation, type RunEnd } from './answer.ts'
+export { AnswerDecoder, type RunEnd } from './answer.ts'
 export { probeInterpreter } from './probe.ts'
 export { encodeRequest } from './request.ts'

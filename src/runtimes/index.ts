@@ -1,1 +1,1 @@
-export { runtimes } from './runtimes.ts'
+export { type RuntimeSpec, runtimes } from './runtimes.ts'

@@ -18,6 +18,8 @@ QUEUE_MAX = 32
 """Runs of one context that wait for the one before."""
 CONNECTIONS_MAX = 128
 """As many as the agent makes at once."""
+REQUEST_PIECE_BYTES = 262_144
+"""Read at once: as much as a stream's window from the host."""
 GENERATION_FILE = "/run/warmcell/generation-id"
 """Another text in every clone."""
 
@@ -120,21 +122,19 @@ class Run:
         self.context = None
         self.interrupted = False
         self.over = False
-        self.on_input()
 
     def on_input(self):
-        while not self.over:
-            data = self.channel.receive(262_144)
-            if data is None:
-                return
-            if data == b"":
-                self.channel.stop_reading()
-                self.interrupt()
-                return
-            if self.request is None:
-                self.received += data
-                self.read_request()
-            # What comes after the request means nothing.
+        # Once in each turn: what is left is heard of in the next.
+        data = self.channel.receive(REQUEST_PIECE_BYTES)
+        if data is None or self.over:
+            return
+        if data == b"":
+            self.channel.stop_reading()
+            self.interrupt()
+        elif self.request is None:
+            self.received += data
+            self.read_request()
+        # What comes after the request means nothing.
 
     def read_request(self):
         end = self.received.find(b"\n")
