@@ -1,3 +1,4 @@
+export { digestData } from './data-digest.ts'
 export type { Draft } from './draft.ts'
 export { storeFailure } from './failure.ts'
 export { orphanPlaceSweeper, templateSweeper } from './leftovers.ts'
