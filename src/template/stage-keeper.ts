@@ -56,7 +56,7 @@ export class StageKeeper implements Stages {
       await this.#keep(stage, (copying) => work.pause(copying).then(() => reached.resolve(false)))
       reached.resolve(false)
     })
-    // The next command runs while the files of this one are digested; nobody else makes it meanwhile.
+    // The next command runs while the copy becomes a stage; nobody else makes it meanwhile.
     this.#keeping.push(kept.catch(reached.reject))
     return reached.promise
   }

@@ -15,7 +15,7 @@ import { describeReady, untilReady } from './ready.ts'
  * https://github.com/openssl/openssl/blob/master/providers/implementations/rands/drbg.c), finds them too old in every clone, however young the template is: a
  * clone has the right time.
  */
-export const startClockBehindMs = 86_400_000
+const startClockBehindMs = 86_400_000
 
 /** To set it: one round trip. */
 const clockDeadlineMs = 10_000
