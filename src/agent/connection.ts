@@ -120,6 +120,11 @@ export class AgentConnection {
     return this.#session.ping(options)
   }
 
+  /** Leaves the pipe to the next connection, once the guest was quiesced and has forgotten this one. */
+  release(): void {
+    this.#session.release()
+  }
+
   /** Ends everything at once. The guest powers off when it sees it. */
   close(): void {
     this.#session.destroy()

@@ -80,12 +80,14 @@ export interface Vm extends VmProcess {
   pause(): void
   resume(): void
   /**
-   * Stops the guest for good and leaves it in the files that its spec has named for that, or in those it was reopened in. They are its holder's once the process
+   * Stops the guest and leaves it in the files that its spec has named for that, or in those it was reopened in. They are its holder's once the process
    * has ended.
    *
    * @throws `BOOT_FAILED` in the hypervisor's own words.
    */
   save(): Promise<void>
+  /** The guest goes on after it was saved, as if nothing had been; what it was saved in changes again. @throws `BOOT_FAILED` in the hypervisor's own words. */
+  goOn(): Promise<void>
 }
 
 /** A hypervisor's process that has been started for a snapshot, and waits to be told to load it. */

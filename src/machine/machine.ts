@@ -1,12 +1,12 @@
 /** The life of one microVM: running, ending, ended; whoever made it, by booting or by cloning. */
 
-import type { AgentConnection, ProcessSpec } from '../agent/index.ts'
+import { AgentConnection, type ProcessSpec } from '../agent/index.ts'
 import { type CallOptions, withDeadline } from '../common/deadline.ts'
 import { type Deferred, deferred } from '../common/deferred.ts'
 import { WarmcellError } from '../errors.ts'
 import type { Vm, VmEnd } from '../hypervisor/index.ts'
 import { describeEnd, evidenceOf } from './describe-end.ts'
-import { nsOfAMs, wallClockNs } from './identity.ts'
+import { freshIdentity, nsOfAMs, wallClockNs } from './identity.ts'
 
 /** Why a machine ended: somebody destroyed it, or it ended by itself, with what is known of that. */
 export type MachineEnd =
@@ -28,22 +28,23 @@ type MachineState =
  */
 export class Machine {
   readonly id: string
-  readonly connection: AgentConnection
   /** Resolves, never rejects, when nothing of the machine is left. */
   readonly ended: Promise<MachineEnd>
   readonly #ended: Deferred<MachineEnd> = deferred()
   readonly #vm: Vm
+  #connection: AgentConnection
   #state: MachineState = { name: 'running' }
 
   constructor(id: string, vm: Vm, connection: AgentConnection) {
     this.id = id
-    this.connection = connection
     this.#vm = vm
     this.ended = this.#ended.promise
     void vm.ended.then((end) => this.#crash(describeEnd(end)))
-    void connection.ended.then((error) => {
-      if (error !== undefined) this.#crash(error.message.replace(/\.$/, ''), error)
-    })
+    this.#connection = this.#heard(connection)
+  }
+
+  get connection(): AgentConnection {
+    return this.#connection
   }
 
   /** The guest stands still, takes no processor time, and answers nothing. Only for one that is idle: what is under way would be late. */
@@ -87,23 +88,50 @@ export class Machine {
   }
 
   /**
+   * Leaves the machine in its files as it is now, has somebody copy them while the guest stands still, and goes on in them, with the time of now. Programs that run are
+   * nobody's from then on, as in a clone.
+   *
+   * @throws as `save`; what the copying throws, and then it stands still. Whoever holds it ends it.
+   */
+  async passThrough(copying: () => Promise<void>, options: CallOptions = {}): Promise<void> {
+    await this.#leave(options)
+    await copying()
+    this.connection.release()
+    this.#connection = this.#heard(new AgentConnection(this.#vm.agentPipe))
+    await withDeadline(`Going on with ${this.id}`, options, () => this.#vm.goOn())
+    await this.connection.handshake(freshIdentity(this.id, 'template'), options)
+  }
+
+  /**
    * Ends the machine and leaves it in the files that its spec has named for that, or in those it was reopened in: a snapshot.
    *
    * @throws `BOOT_FAILED`, `GUEST_UNREACHABLE`, `PROTOCOL`, `TIMEOUT`. The machine has ended all the same.
    */
   async save(options: CallOptions = {}): Promise<void> {
     try {
-      await this.connection.quiesce(options)
-      await withDeadline(`Saving ${this.id}`, options, () => this.#vm.save())
+      await this.#leave(options)
     } finally {
       await this.destroy()
     }
+  }
+
+  async #leave(options: CallOptions): Promise<void> {
+    await this.connection.quiesce(options)
+    await withDeadline(`Saving ${this.id}`, options, () => this.#vm.save())
   }
 
   /** SIGKILL; resolves when nothing is left. Idempotent: concurrent callers share one end. */
   async destroy(): Promise<void> {
     this.#end({ kind: 'destroyed' })
     await this.ended
+  }
+
+  /** A connection that fails ends the machine. */
+  #heard(connection: AgentConnection): AgentConnection {
+    void connection.ended.then((error) => {
+      if (error !== undefined) this.#crash(error.message.replace(/\.$/, ''), error)
+    })
+    return connection
   }
 
   #crash(detail: string, error?: WarmcellError): void {

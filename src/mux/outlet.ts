@@ -54,12 +54,17 @@ export class Outlet {
     this.control(type, flags, streamId, length)
   }
 
-  /** Ends the pipe; with a go-away code says it first, where the pipe still takes it. Waits for nothing: the other side may never read. */
-  close(goAwayCode?: number): void {
-    if (this.#closed) return
+  /** Sends nothing more, and leaves the pipe to somebody else. */
+  release(): void {
     this.#closed = true
     this.#ready.clear()
     this.#pipe.off('drain', this.#onDrain)
+  }
+
+  /** Ends the pipe; with a go-away code says it first, where the pipe still takes it. Waits for nothing: the other side may never read. */
+  close(goAwayCode?: number): void {
+    if (this.#closed) return
+    this.release()
     if (goAwayCode === undefined || this.#congested || !this.#pipe.writable) {
       this.#pipe.destroy()
       return

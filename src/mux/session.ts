@@ -23,7 +23,7 @@ export interface MuxSessionOptions {
 }
 
 /**
- * A session lives and dies with its pipe, which it owns from here on: nothing is resumed.
+ * A session lives and dies with its pipe, which it owns from here on, unless it is released: nothing is resumed.
  *
  * What the other side sends is hostile. A broken rule ends the session with `PROTOCOL`, the pipe's end is `GUEST_UNREACHABLE`, and
  * either destroys every stream with that error at once.
@@ -86,7 +86,7 @@ export class MuxSession {
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve
     })
-    pipe.on('error', (cause: Error) => this.#finish(unreachable(`The connection to the guest failed: ${cause.message}.`, cause)))
+    pipe.on('error', this.#onPipeError)
     pipe.on('close', this.#onPipeEnd)
     pipe.on('end', this.#onPipeEnd)
     pipe.on('data', this.#onData)
@@ -147,6 +147,17 @@ export class MuxSession {
   destroy(error?: WarmcellError): void {
     this.#finish(error)
   }
+
+  /** Ends the session and leaves its pipe as it is, to one that comes after it: for when the other side has forgotten it too, and says nothing more. */
+  release(): void {
+    this.#finish(undefined, () => {
+      this.#pipe.off('error', this.#onPipeError)
+      this.#outlet.release()
+    })
+  }
+
+  readonly #onPipeError = (cause: Error): void =>
+    this.#finish(unreachable(`The connection to the guest failed: ${cause.message}.`, cause))
 
   readonly #onPipeEnd = (): void => this.#finish(unreachable('The connection to the guest was closed.'))
 
@@ -254,7 +265,7 @@ export class MuxSession {
     stream.onReleased?.()
   }
 
-  #finish(error: WarmcellError | undefined): void {
+  #finish(error: WarmcellError | undefined, leave: () => void = () => this.#closeOutlet(error)): void {
     if (this.#end !== undefined) return
     this.#end = { error }
     this.#watch.stop()
@@ -266,9 +277,13 @@ export class MuxSession {
     }
     for (const ping of this.#pings.values()) ping.reject(reason)
     this.#pings.clear()
+    leave()
+    this.#resolveEnded(error)
+  }
+
+  #closeOutlet(error: WarmcellError | undefined): void {
     if (error?.code === 'GUEST_UNREACHABLE') this.#outlet.close()
     else this.#outlet.close(error?.code === 'PROTOCOL' ? goAwayCode.violation : goAwayCode.inOrder)
-    this.#resolveEnded(error)
   }
 }
 

@@ -4,10 +4,10 @@ import { readFile } from 'node:fs/promises'
 import { deferred } from '../common/deferred.ts'
 import { WarmcellError } from '../errors.ts'
 import type { VmHardware } from '../hypervisor/index.ts'
-import type { BuildLog, Stages } from './build/index.ts'
+import type { BuildLog, Stages, StageWork } from './build/index.ts'
 import type { KeyInputs } from './key.ts'
 import { originsOf, type Stage, stagesOf } from './stages.ts'
-import type { Draft, StoredTemplate, TemplateStore } from './store/index.ts'
+import { type Draft, digestData, type StoredTemplate, type TemplateStore } from './store/index.ts'
 
 /** What nobody has gone on from for so long goes with the next build, in milliseconds: seven days, as long as somebody may be away from what they were changing. */
 export const stageUnusedMsMax = 604_800_000
@@ -46,16 +46,17 @@ export class StageKeeper implements Stages {
     return 0
   }
 
-  async reach(commands: number, work: () => Promise<void>): Promise<boolean> {
+  async reach(commands: number, work: StageWork): Promise<boolean> {
     const { store, signal, onWait } = this.#parts
     const stage = this.#stages.find((one) => one.commands === commands) as Stage
     const reached = deferred<boolean>()
     const kept = store.exclusively(stage.key, signal, onWait, async () => {
-      if (await this.#take(stage.key)) return reached.resolve(true)
-      await work()
-      await this.#keep(stage, () => reached.resolve(false))
+      if (await this.#take(stage.key, work)) return reached.resolve(true)
+      await work.run()
+      await this.#keep(stage, (copying) => work.pause(copying).then(() => reached.resolve(false)))
+      reached.resolve(false)
     })
-    // The next command runs while the files of this one are digested; nobody else makes it meanwhile.
+    // The next command runs while the copy becomes a stage; nobody else makes it meanwhile.
     this.#keeping.push(kept.catch(reached.reject))
     return reached.promise
   }
@@ -69,48 +70,68 @@ export class StageKeeper implements Stages {
   }
 
   /** Fills the build's files from what is stored under a key. One that is damaged is as none: whoever makes it anew removes it. */
-  async #take(key: string): Promise<boolean> {
+  async #take(key: string, work?: StageWork): Promise<boolean> {
     const { store, draft, log, signal } = this.#parts
     const found = await store.find(key, { signal }).catch(undefinedIfCorrupt)
     if (found === undefined) return false
+    const { stage, files } = found.manifest
+    const accepting = async (hostMemoryPath: string): Promise<boolean> => {
+      if (stage !== undefined && (await digestData(hostMemoryPath, signal)) !== files.memory.sha256) return false
+      await work?.abandon()
+      return true
+    }
     try {
-      await draft.fillFrom(found, signal)
-      log.recall(await readFile(found.hostLogPath))
+      const said = await readFile(found.hostLogPath)
+      if (!(await draft.fillFrom(found, signal, accepting))) return false
+      log.recall(said)
     } catch (cause) {
       // It was removed meanwhile.
-      if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause
-      await draft.clear()
-      return false
+      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return false
+      throw cause
     }
     await store.touch(key)
     return true
   }
 
   /**
-   * Keeps the build's files as they are, in a copy. That it cannot be kept is no reason not to go on: it will be made again.
+   * Keeps what the build has made so far, in a copy. That it cannot be kept is no reason not to go on: it will be made again.
    *
-   * @param onCopied called when the build's files may change again, in any case
+   * @param pausing leaves the guest in the build's files for as long as they are copied
+   * @throws what the pausing throws
    */
-  async #keep(stage: Stage, onCopied: () => void): Promise<void> {
+  async #keep(stage: Stage, pausing: StageWork['pause']): Promise<void> {
     const { store, name, hardware, draft, log, signal } = this.#parts
     const { key, commands, inputs } = stage
+    const broken: unknown[] = []
     try {
       await store.remove(key)
       await store.sweep(key)
       const what = `what ${commands} of the setup commands of template '${name}' have made`
       const memoryMib = Math.ceil((await draft.allocatedBytes()) / mib)
       await store.withDraft({ key, what, memoryMib, isStage: true }, async (copy) => {
-        await copy.fillFrom(draft, signal)
         const said = log.bytes()
-        onCopied()
-        await copy.publish({ name, stage: commands, hardware, inputs }, said, signal)
+        let memorySha256 = ''
+        let uncopied: unknown[] = []
+        // Both at once, on two processors. What they fail by, the guest need not suffer for.
+        const copying = async (): Promise<void> => {
+          const digesting = digestData(draft.hostMemoryPath, signal).then((digest) => {
+            memorySha256 = digest
+          })
+          const outcomes = await Promise.allSettled([digesting, copy.fillFrom(draft, signal)])
+          uncopied = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
+        }
+        await pausing(copying).catch((cause) => {
+          broken.push(cause)
+          throw cause
+        })
+        if (uncopied.length > 0) throw uncopied[0]
+        await copy.publish({ name, stage: { commands, memorySha256 }, hardware, inputs }, said, signal)
         await store.touch(key)
       })
     } catch (cause) {
       signal.throwIfAborted()
+      if (broken.length > 0) throw cause
       log.remark(`what has been made so far is not kept: ${(cause as Error).message}`)
-    } finally {
-      onCopied()
     }
   }
 }

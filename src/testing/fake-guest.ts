@@ -41,7 +41,7 @@ export class FakeGuest {
   /** @internal */
   readonly ended: Promise<VmEnd>
   readonly #pipe: Duplex
-  readonly #session: MuxSession
+  #session: MuxSession
   readonly #fileSystem = new GuestFileSystem()
   readonly #world: ProcessWorld
   /** By the id of their control stream. Streams are read independently: a channel may be attached before its process has been started. */
@@ -72,7 +72,7 @@ export class FakeGuest {
     this.#onStep = onStep
     this.#pipe = pipe
     this.ended = this.#ended.promise
-    this.#session = new MuxSession(pipe, { role: 'server', onStream: (stream) => void this.#serve(stream) })
+    this.#session = this.#beginSession()
     setMaxListeners(0, this.#life.signal) // one for each process
     this.#account = new FakeAccount(this, () => this.#running, unlimited)
     this.#fileSystem.hasRoomFor = (path, bytes) => this.#account.hasRoomFor(path, bytes)
@@ -83,8 +83,6 @@ export class FakeGuest {
       signal: this.#life.signal,
       onViolation: () => this.#session.destroy(),
     }
-    // A guest whose host is gone powers off.
-    void this.#session.ended.then(() => this.end({ exitCode: 0, signal: null }))
     this.print('warmcell-agent: waiting for its host\n')
   }
 
@@ -178,6 +176,24 @@ export class FakeGuest {
     this.#pipe.destroy()
     // As with a process: its pipes close first, and its end is heard of in a later turn.
     setImmediate(() => this.#ended.resolve(end))
+  }
+
+  /** It has forgotten its host, and finds another. @internal */
+  beginAgain(): void {
+    this.#session.release()
+    this.#session = this.#beginSession()
+    this.#identity = undefined
+    this.#processes.clear()
+    this.#announcing.clear()
+  }
+
+  #beginSession(): MuxSession {
+    const session = new MuxSession(this.#pipe, { role: 'server', onStream: (stream) => void this.#serve(stream) })
+    // A guest whose host is gone powers off.
+    void session.ended.then(() => {
+      if (session === this.#session) this.end({ exitCode: 0, signal: null })
+    })
+    return session
   }
 
   #hold(): void {

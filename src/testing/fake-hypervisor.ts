@@ -121,6 +121,7 @@ export class FakeHypervisor implements Hypervisor {
         const state: FakeState = { files, limits: guest.limits }
         await writeFile(savesTo.hostStatePath, JSON.stringify(state))
       },
+      goOn: async () => guest.beginAgain(),
       kill: () => {
         guest.end({ exitCode: null, signal: 'SIGKILL' })
         return guest.ended

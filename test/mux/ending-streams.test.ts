@@ -245,3 +245,37 @@ describe('the end of a session', () => {
     expect(session.open().id).toBe(1)
   })
 })
+
+describe('release', () => {
+  it('ends the session and its streams, and leaves the pipe to the next, as often as one likes', async () => {
+    const [near, far] = memoryPair()
+    // One of them is still open when the session is over.
+    const echo = (stream: MuxStream): void =>
+      void readAll(stream).then(
+        (bytes) => stream.end(bytes),
+        () => {},
+      )
+    for (let turn = 0; turn < 20; turn++) {
+      const server = new MuxSession(far, { role: 'server', onStream: echo })
+      const client = new MuxSession(near, { role: 'client' })
+      const [asked, left] = [client.open(), client.open()]
+      // The first of its session each time: nothing is known of those before.
+      expect(asked.id).toBe(1)
+      asked.end(`turn ${turn}`)
+      expect((await readAll(asked)).toString()).toBe(`turn ${turn}`)
+      const leftEnds = new Promise((resolve) => left.once('error', resolve))
+      await client.ping()
+      for (const session of [client, server]) session.release()
+      expect(await leftEnds).toMatchObject({ code: 'GUEST_UNREACHABLE' })
+      expect(await Promise.all([client.ended, server.ended])).toEqual([undefined, undefined])
+      await expect(client.ping()).rejects.toMatchObject({ code: 'GUEST_UNREACHABLE' })
+      client.destroy()
+    }
+    for (const pipe of [near, far]) {
+      expect(pipe.destroyed).toBe(false)
+      expect(['data', 'error', 'drain', 'close'].map((event) => pipe.listenerCount(event)).every((count) => count <= 1)).toBe(
+        true,
+      )
+    }
+  })
+})

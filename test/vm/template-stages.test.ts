@@ -1,6 +1,7 @@
 /** Templates of real microVMs whose setup is cached command by command: what runs again, what does not, and what their clones are. Needs the build in dist/. */
 
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, closeSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -17,7 +18,7 @@ import {
 } from '../../src/index.ts'
 import { Scratch } from '../support/scratch.ts'
 import { cloneFactLines, cloneFacts } from './clone-facts.ts'
-import { vmProcesses } from './vm.ts'
+import { eventually, vmProcesses } from './vm.ts'
 
 const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 const resources = { memoryMib: 128 }
@@ -65,6 +66,12 @@ async function tokensOf(spec: TemplateSpec): Promise<Record<string, string>> {
   const lines = said.trim().split('\n')
   return Object.fromEntries(lines.map((line) => line.split(':') as [string, string]))
 }
+
+const environment = (): NodeJS.ProcessEnv => ({
+  ...process.env,
+  WARMCELL_ISOLATION: 'emulated',
+  XDG_STATE_HOME: scratch.join('state'),
+})
 
 const stages = async (): Promise<TemplateRecord[]> =>
   (await templates.list({ stages: true })).filter(({ stage }) => stage !== undefined)
@@ -125,7 +132,7 @@ describe('a setup that is cached command by command', () => {
           '128',
           ...[...shared, token(last)].flatMap((command) => ['--setup', command]),
         ],
-        { env: { ...process.env, WARMCELL_ISOLATION: 'emulated', XDG_STATE_HOME: scratch.join('state') } },
+        { env: environment() },
       ),
     )
     await Promise.all(builds)
@@ -174,6 +181,22 @@ describe('a setup that is cached command by command', () => {
       'setup',
       'snapshot',
     ])
+  })
+
+  it('whose builder is killed leaves its stages to the next, no microVM, and nothing in the way', async () => {
+    const killed = [token('k1'), 'sleep 60']
+    const words = ['template', 'build', 'killed', '--memory', '128', ...killed.flatMap((command) => ['--setup', command])]
+    const builder = spawn(process.execPath, [cli, ...words], { env: environment(), stdio: 'ignore' })
+    const ended = once(builder, 'exit')
+    const isKept = async (): Promise<boolean> => (await stages()).some(({ name }) => name === 'killed')
+    await expect.poll(isKept, { timeout: 60_000, interval: 50 }).toBe(true)
+    builder.kill('SIGKILL')
+    await ended
+    expect(await eventually(() => vmProcesses().length === 0, 5_000)).toBe(true)
+    expect((await build({ setup: [token('k1'), token('k2')] }, 'killed')).steps).toEqual(['cached', 'setup', 'snapshot'])
+    await templates.prune()
+    const left = readdirSync(scratch.hostPath, { recursive: true, encoding: 'utf8' })
+    expect(left.filter((path) => /\.(new|old)\./.test(path))).toEqual([])
   })
 
   it('that is given up at any of its steps leaves nothing half made, and no microVM', async () => {

@@ -107,6 +107,9 @@ describe('warmcell template', () => {
     expect((await warmcell('list')).stdout).toMatch(/^NAME .*\nweb .* ready\n$/)
     expect(JSON.parse((await warmcell('list', '--json')).stdout)).toMatchObject([{ name: 'web', digest: built.stdout.trim() }])
     expect((await warmcell('rm', built.stdout.slice(0, 12))).stdout).toContain('removed web')
+    // What is kept of its setup has its name too.
+    expect((await warmcell('list', '--stages')).stdout).toMatch(/^NAME .*\n(web \(setup [1-3]\) .* disk +ready\n){3}$/)
+    expect((await warmcell('rm', 'web')).stdout).toMatch(/^(removed web \(setup [1-3]\) [0-9a-f]{12}\n){3}$/)
     expect(await warmcell('rm', 'web')).toMatchObject({ code: 1, stderr: expect.stringContaining("no template 'web'") })
     expect(await warmcell('prune')).toMatchObject({ stderr: 'There was nothing to remove.\n' })
   })

@@ -70,6 +70,10 @@ export class QemuProcess implements Vm, ParkedVm {
     await this.qmp.migrate('migrate', savesTo.hostStatePath)
   }
 
+  async goOn(): Promise<void> {
+    await this.qmp.execute('cont')
+  }
+
   async load(): Promise<Vm> {
     const { loads } = this.#snapshot
     if (loads === undefined) throw new WarmcellError('BOOT_FAILED', 'This QEMU was not started to load a snapshot.')

@@ -79,7 +79,7 @@ export class BuildGuest {
 
   /** Resolves when the guest has nothing left to say about what has happened so far. */
   async settle(what: string): Promise<void> {
-    await this.attempt(what, () => this.#machine.connection.ping({ signal: this.#signal }))
+    await this.attempt(what, ({ connection }) => connection.ping({ signal: this.#signal }))
   }
 
   /**
@@ -87,9 +87,9 @@ export class BuildGuest {
    *
    * @throws `BOOT_FAILED` with the end of the console when the guest ends meanwhile; the signal's reason; what the work throws.
    */
-  async attempt<T>(what: string, work: () => Promise<T>): Promise<T> {
+  async attempt<T>(what: string, work: (machine: Machine) => Promise<T>): Promise<T> {
     try {
-      return await work()
+      return await work(this.#machine)
     } catch (cause) {
       this.#signal.throwIfAborted()
       if (WarmcellError.is(cause) && cause.code === 'TIMEOUT')

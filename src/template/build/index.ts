@@ -1,2 +1,2 @@
-export { buildSnapshot, type Stages } from './build.ts'
+export { buildSnapshot, type Stages, type StageWork } from './build.ts'
 export { BuildLog } from './log.ts'

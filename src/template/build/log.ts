@@ -15,7 +15,7 @@ export interface Sink {
 
 export class BuildLog {
   readonly #onEvent: (event: BuildEvent) => void
-  readonly #kept: RetainedBytes = new RetainedBytes(logBytesMax, 'tail')
+  #kept = new RetainedBytes(logBytesMax, 'tail')
 
   constructor(onEvent: (event: BuildEvent) => void) {
     this.#onEvent = onEvent
@@ -26,8 +26,9 @@ export class BuildLog {
     this.#onEvent({ type: 'step', step, detail })
   }
 
-  /** What a stage that the build goes on from has kept of its own: whoever listens hears of it otherwise. */
+  /** What a stage that the build goes on from has kept, from its beginning on, in place of what was kept so far. Nobody hears of it. */
   recall(kept: Uint8Array): void {
+    this.#kept = new RetainedBytes(logBytesMax, 'tail')
     this.#kept.push(kept)
   }
 

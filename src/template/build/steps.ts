@@ -4,7 +4,6 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { ProcessSpec } from '../../agent/index.ts'
 import { definedOnly } from '../../common/defined.ts'
 import { WarmcellError } from '../../errors.ts'
-import type { Machine } from '../../machine/index.ts'
 import type { Template } from '../template.ts'
 import type { BuildGuest, Ended, Running } from './guest.ts'
 import type { BuildLog } from './log.ts'
@@ -16,7 +15,7 @@ import { describeReady, untilReady } from './ready.ts'
  * https://github.com/openssl/openssl/blob/master/providers/implementations/rands/drbg.c), finds them too old in every clone, however young the template is: a
  * clone has the right time.
  */
-export const startClockBehindMs = 86_400_000
+const startClockBehindMs = 86_400_000
 
 /** To set it: one round trip. */
 const clockDeadlineMs = 10_000
@@ -62,7 +61,7 @@ interface Beginning {
 }
 
 /** Returns what throws when the start command has failed by then. */
-export async function startAndWait(guest: BuildGuest, machine: Machine, beginning: Beginning): Promise<() => Promise<void>> {
+export async function startAndWait(guest: BuildGuest, beginning: Beginning): Promise<() => Promise<void>> {
   const { template, log, signal, readyDeadlineMs: deadlineMs } = beginning
   const { name, ready } = template
   let running: Running | undefined
@@ -71,7 +70,7 @@ export async function startAndWait(guest: BuildGuest, machine: Machine, beginnin
     const shown = brief(typeof template.start === 'string' ? template.start : template.start.join(' '))
     what = `the start command (\`${shown}\`)`
     log.step('start', shown)
-    await guest.attempt(what, () => machine.setBack(startClockBehindMs, { signal, timeoutMs: clockDeadlineMs }))
+    await guest.attempt(what, (machine) => machine.setBack(startClockBehindMs, { signal, timeoutMs: clockDeadlineMs }))
     running = await guest.leaveRunning(startProgram(template, template.start), what).catch(explainSpawn(name, what))
   }
   const assertRunning = async (): Promise<void> => {

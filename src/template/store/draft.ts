@@ -2,6 +2,7 @@
 
 import { chmod, copyFile, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { digestFile } from '../../host/index.ts'
 import type { SnapshotFiles, VmHardware } from '../../hypervisor/index.ts'
 import { formatVersion, type KeyInputs } from '../key.ts'
 import { blockBytes } from './holes.ts'
@@ -10,13 +11,13 @@ import { manifestText } from './manifest.ts'
 import type { Place } from './place.ts'
 import { removeTree } from './remove-tree.ts'
 import { copySparsely } from './sparse-copy.ts'
-import { digestOf, directoryMode, fileMode, rememberWhole } from './verify.ts'
+import { directoryMode, fileMode, rememberWhole } from './verify.ts'
 
 /** What the manifest says beside what the files say themselves. */
 export interface DraftFacts {
   readonly name: string
-  /** How many commands of the setup it has run, where it is a stage. */
-  readonly stage?: number
+  /** Where it is a stage: how many commands of the setup it has run, and what is known of its memory from when it was copied. */
+  readonly stage?: { readonly commands: number; readonly memorySha256: string }
   readonly hardware: VmHardware
   readonly inputs: KeyInputs
 }
@@ -46,23 +47,36 @@ export class Draft implements SnapshotFiles {
     return join(this.#hostPath, files.state)
   }
 
-  /** Makes its memory and its state those of another, which must not change meanwhile. @throws what the file system says, ENOENT where one of them has gone; the signal's reason. */
-  async fillFrom({ hostMemoryPath, hostStatePath }: SnapshotFiles, signal: AbortSignal): Promise<void> {
-    await this.clear()
-    await copySparsely(hostMemoryPath, this.hostMemoryPath, signal)
-    await copyFile(hostStatePath, this.hostStatePath)
-    // The copy of a sealed file would be sealed as well.
-    await chmod(this.hostStatePath, 0o600)
+  /**
+   * Makes its memory and its state those of another, which must not change meanwhile.
+   *
+   * @param accepting asked when the copies are whole, before they take the place of what is there: false leaves that as it is
+   * @returns whether it has them
+   * @throws what the file system says, ENOENT where one of them has gone; the signal's reason; what `accepting` throws. What is there then is as it was.
+   */
+  async fillFrom(
+    { hostMemoryPath, hostStatePath }: SnapshotFiles,
+    signal: AbortSignal,
+    accepting: (hostMemoryPath: string) => Promise<boolean> = async () => true,
+  ): Promise<boolean> {
+    const [memory, state] = [this.hostMemoryPath, this.hostStatePath].map((path) => `${path}.copy`) as [string, string]
+    try {
+      await copySparsely(hostMemoryPath, memory, signal)
+      await copyFile(hostStatePath, state)
+      // The copy of a sealed file would be sealed as well.
+      await chmod(state, 0o600)
+      if (!(await accepting(memory))) return false
+      await rename(memory, this.hostMemoryPath)
+      await rename(state, this.hostStatePath)
+      return true
+    } finally {
+      for (const copy of [memory, state]) await rm(copy, { force: true })
+    }
   }
 
   /** What its memory takes, holes left out. */
   async allocatedBytes(): Promise<number> {
     return (await stat(this.hostMemoryPath)).blocks * blockBytes
-  }
-
-  /** It has neither memory nor state then. */
-  async clear(): Promise<void> {
-    for (const hostPath of [this.hostMemoryPath, this.hostStatePath]) await rm(hostPath, { force: true })
   }
 
   /**
@@ -76,12 +90,15 @@ export class Draft implements SnapshotFiles {
     await writeFile(join(this.#hostPath, files.log), log, { flag: 'wx' })
     for (const file of [files.memory, files.state, files.log]) await seal(join(this.#hostPath, file), fileMode)
     const { isolation, vcpus, memoryMib, acpi, hostRootPath } = hardware
-    const [memory, state] = [await this.#stored(files.memory, stage, signal), await this.#stored(files.state, stage, signal)]
+    const [memory, state] = [
+      await this.#stored(files.memory, signal, stage?.memorySha256),
+      await this.#stored(files.state, signal),
+    ]
     const manifest = manifestText({
       formatVersion,
       key: this.#key,
       name,
-      stage,
+      stage: stage?.commands,
       createdAt: new Date().toISOString(),
       allocatedBytes: memory.allocatedBytes + state.allocatedBytes,
       files: { memory: memory.stored, state: state.stored },
@@ -110,10 +127,10 @@ export class Draft implements SnapshotFiles {
     await removeTree(this.#hostPath)
   }
 
-  async #stored(file: 'memory' | 'state', stage: number | undefined, signal: AbortSignal) {
+  async #stored(file: 'memory' | 'state', signal: AbortSignal, known?: string) {
     const hostPath = join(this.#hostPath, file)
     const { size, blocks } = await stat(hostPath)
-    const sha256 = await digestOf({ stage }, hostPath, signal)
+    const sha256 = known ?? (await digestFile(hostPath, signal))
     return { stored: { sizeBytes: size, sha256 }, allocatedBytes: blocks * blockBytes }
   }
 }

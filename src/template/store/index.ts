@@ -1,6 +1,7 @@
+export { digestData } from './data-digest.ts'
 export type { Draft } from './draft.ts'
 export { storeFailure } from './failure.ts'
 export { orphanPlaceSweeper, templateSweeper } from './leftovers.ts'
 export { templateNameAt } from './manifest.ts'
 export { templateParent } from './place.ts'
-export { type DraftWish, type Entry, type StoredTemplate, TemplateStore } from './store.ts'
+export { type Entry, type StoredTemplate, TemplateStore } from './store.ts'

@@ -10,6 +10,7 @@ import { files } from './layout.ts'
 
 interface StoredFile {
   readonly sizeBytes: number
+  /** Of a stage's memory, which is mostly zero, by `digestData`; of everything else as sha256sum(1) prints it. */
   readonly sha256: string
 }
 

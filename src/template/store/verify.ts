@@ -5,7 +5,6 @@ import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { WarmcellError } from '../../errors.ts'
 import { digestFile, fingerprint, isShortage } from '../../host/index.ts'
-import { digestData } from './data-digest.ts'
 import { storeFailure } from './failure.ts'
 import { files } from './layout.ts'
 import { type Manifest, readManifest } from './manifest.ts'
@@ -91,14 +90,10 @@ function assertMode(what: string, { mode, uid }: BigIntStats, expected: number):
   if (own !== undefined && Number(uid) !== own) throw new Error(`${what} belongs to the user ${uid}`)
 }
 
-/** Of a template's files the one that anybody can check (`sha256sum`); of a stage's, which are as large and mostly zero, one that is there sooner. */
-export function digestOf({ stage }: Pick<Manifest, 'stage'>, hostPath: string, signal: AbortSignal | undefined): Promise<string> {
-  return (stage === undefined ? digestFile : digestData)(hostPath, signal)
-}
-
+/** The memory of a stage is looked at where it is used, in the copy that a build goes on in. */
 async function assertDigests(hostDirectory: string, manifest: Manifest, signal: AbortSignal | undefined): Promise<void> {
-  for (const name of [files.state, files.memory]) {
-    const found = await digestOf(manifest, join(hostDirectory, name), signal)
+  for (const name of manifest.stage === undefined ? ([files.state, files.memory] as const) : ([files.state] as const)) {
+    const found = await digestFile(join(hostDirectory, name), signal)
     if (found !== manifest.files[name].sha256) throw new Error(`'${name}' does not hold what was stored`)
   }
 }

@@ -160,6 +160,10 @@ class PhasedVm extends PhasedProcess<Vm> implements Vm {
     return saving
   }
 
+  goOn(): Promise<void> {
+    return this.inner.goOn()
+  }
+
   #onWrite(bytes: Buffer): void {
     if (this.#unsaid.has('identity')) {
       this.#say('identity')
