@@ -20,48 +20,54 @@ const guestDirectory = '/usr/lib/warmcell'
 const ports = { python: 21_301, node: 21_302 } as const
 
 /**
- * Templates that answer `runCode`. What `start` is given beyond is imported before the snapshot, and so is in memory in every clone.
+ * Templates that answer `runCode`, on the official images of their languages; `root` may name any other that has the language and a shell. What `start` is given beyond is imported
+ * before the snapshot, and so is in memory in every clone.
  *
  * @example
  * ```ts
- * const pool = await createPool({
- *   templates: { python: { ...runtimes.python, start: [...runtimes.python.start, 'json', 'decimal'], warm: 2 } },
- * })
+ * const { python } = runtimes
+ * const templates = { python: { ...python, start: [...python.start, 'json', 'decimal'] } }
+ * await using pool = await createPool({ isolation: 'emulated', templates })
  * const sandbox = await pool.createSandbox({ template: 'python' })
  * await sandbox.runCode('x = 20')
- * const { text } = await sandbox.runCode('x + 1') // '21'
+ * console.log((await sandbox.runCode('x + 1')).text) // 21
  * ```
  */
 export const runtimes: { readonly python: RuntimeSpec; readonly node: RuntimeSpec } = {
   /** Python 3.11 or newer, as `python3` in the PATH of the root. */
   get python() {
-    return specOf('python', ['python3', `${guestDirectory}/python/driver.py`])
+    return specOf('python', 'docker.io/library/python:3.12-slim', ['python3', `${guestDirectory}/python/driver.py`])
   },
   /** Node 18 or newer, as `node` in the PATH of the root. */
   get node() {
-    return specOf('node', ['node', `${guestDirectory}/node/driver.cjs`])
+    return specOf('node', 'docker.io/library/node:22-slim', ['node', `${guestDirectory}/node/driver.cjs`])
   },
 }
 
-function specOf(language: 'python' | 'node', program: string[]): RuntimeSpec {
+function specOf(language: 'python' | 'node', oci: string, program: string[]): RuntimeSpec {
   const port = ports[language]
   return {
-    setup: installing(language),
+    root: { oci },
+    setup: [installing(language)],
     start: [...program, String(port)],
     ready: { port },
     interpreters: { [language]: { port } },
   }
 }
 
-/** Commands that write the files of a driver into the root, whatever the root has beside a shell and cat. */
-function installing(language: string): string[] {
+/**
+ * A command that writes the files of a driver into the root, whatever the root has beside a shell and cat. It is one of its own, so that it is run once for all that comes behind it; it
+ * must be shorter than Linux lets an argument be, which is 128 KiB.
+ */
+function installing(language: string): string {
   const hostDirectory = join(packageDirectory(), 'runtimes', language)
-  return filesBelow(hostDirectory).map((path) => {
+  const commands = filesBelow(hostDirectory).map((path) => {
     const guestPath = posix.join(guestDirectory, language, path)
     const text = readFileSync(join(hostDirectory, path), 'utf8')
     const write = `mkdir -p ${posix.dirname(guestPath)} && cat > ${guestPath} <<'${mark}' && chmod 644 ${guestPath}\n`
-    return `umask 022; ${write}${text.endsWith('\n') ? text : `${text}\n`}${mark}\n`
+    return `${write}${text.endsWith('\n') ? text : `${text}\n`}${mark}\n`
   })
+  return `set -e; umask 022\n${commands.join('')}`
 }
 
 /** No line of a driver is this. */

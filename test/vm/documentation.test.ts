@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { ModuleKind, ScriptTarget, transpileModule } from 'typescript'
 import { expect, it } from 'vitest'
+import { debianImage } from '../support/debian-image.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -15,6 +16,16 @@ async function run(source: string): Promise<string> {
   const env = { ...process.env, WARMCELL_ISOLATION: 'emulated' }
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', outputText], { cwd: root, env })
   return stdout
+}
+
+const names = ['createPool', 'createSandbox', 'listMicrovms', 'openImages', 'openTemplates', 'reap', 'runtimes', 'WarmcellError']
+
+/** On an image that is made here, where the example has one of a public registry. */
+function onOwnImage(code: string): string {
+  const image = JSON.stringify(debianImage('python'))
+  return code
+    .replace("'docker.io/library/python:3.12-slim'", image)
+    .replace('= runtimes', `= { python: { ...runtimes.python, root: { oci: ${image} } } }`)
 }
 
 /** The code below each `@example` of a file, without the comment around it. */
@@ -28,10 +39,11 @@ const documented = readdirSync(`${root}/src`, { recursive: true, encoding: 'utf8
   .flatMap((file) => examplesOf(`${root}/src/${file}`).map((code) => ({ file, code })))
 
 it('the README', async () => {
-  const [first = '', second = ''] = [...readFileSync(`${root}/README.md`, 'utf8').matchAll(/```js\n([\s\S]*?)```/g)].map(
-    ([, code = '']) => code,
-  )
+  const [first = '', second = '', third = ''] = [
+    ...readFileSync(`${root}/README.md`, 'utf8').matchAll(/```js\n([\s\S]*?)```/g),
+  ].map(([, code = '']) => code)
   expect(await run(second)).toMatch(/^200 \d+\n$/)
+  expect(await run(onOwnImage(third))).toBe('12.566370614359172\n')
   expect(await run(first)).toMatch(/^warm \d+ ms\n0 hello from Linux \S+\n\n1\n2\n3\n$/)
 })
 
@@ -50,11 +62,13 @@ it('every public class has one', () => {
     new Set([
       'errors.ts',
       'pool/contract.ts',
+      'runtimes/runtimes.ts',
       'sandbox/contract.ts',
       'sandbox/files/contract.ts',
       'sandbox/ports/contract.ts',
       'sandbox/process/contract.ts',
       'sandbox/pty/contract.ts',
+      'wiring/images.ts',
       'wiring/pool.ts',
       'wiring/supervise.ts',
       'wiring/templates.ts',
@@ -63,7 +77,5 @@ it('every public class has one', () => {
 })
 
 it.each(documented)('the example in src/$file', async ({ code }) => {
-  expect(
-    await run(`import { createPool, createSandbox, listMicrovms, openTemplates, reap, WarmcellError } from 'warmcell'\n${code}`),
-  ).not.toBe('')
+  expect(await run(`import { ${names.join(', ')} } from 'warmcell'\n${onOwnImage(code)}`)).not.toBe('')
 })

@@ -1,13 +1,8 @@
-/**
- * Code runs in interpreters that were running when the snapshot was taken. Needs a root with python3 and node, which is named by WARMCELL_TEST_PYTHON_ROOT: a disk image (erofs or
- * ext4).
- */
+/** Code runs in interpreters that were running when the snapshot was taken, on images of Debian's packages. */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createPool, type Pool, runtimes, type Sandbox } from '../../src/index.ts'
-
-const hostPath = process.env.WARMCELL_TEST_PYTHON_ROOT ?? ''
-const why = hostPath === '' ? ' (WARMCELL_TEST_PYTHON_ROOT names no disk image with python3 and node)' : ''
+import { debianImage } from '../support/debian-image.ts'
 
 /** The numbers of one clone that must not be another's, as one text. */
 const draws = {
@@ -20,16 +15,15 @@ const crypto = require('node:crypto');
  crypto.randomInt(2 ** 47), Buffer.from(crypto.webcrypto.getRandomValues(new Uint8Array(8))).toString('hex')]`,
 }
 
-describe.skipIf(hostPath === '')(`runCode${why}`, () => {
+describe('runCode', () => {
   let pool: Pool
   beforeAll(async () => {
-    const root = { hostPath }
     const resources = { memoryMib: 384 }
     pool = await createPool({
       isolation: 'emulated',
       templates: {
-        python: { ...runtimes.python, root, resources },
-        node: { ...runtimes.node, root, resources },
+        python: { ...runtimes.python, root: { oci: debianImage('python') }, resources },
+        node: { ...runtimes.node, root: { oci: debianImage('node') }, resources },
       },
     })
   }, 300_000)
