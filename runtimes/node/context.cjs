@@ -8,6 +8,8 @@ const { endFrame, frame, headBytes, kinds, payloadBytesMax } = require('./wire.c
 
 /** Between an interrupt and the end of a context that does not heed it, in milliseconds. */
 const interruptGraceMs = 2_000
+/** Between two signals of one interrupt, in milliseconds. */
+const repeatMs = 100
 /** Of what is printed between two runs, per stream: the last of it is kept for the next. */
 const lateBytesMax = 262_144
 /** What is taken of a program that prints on without end, once the code has ended. */
@@ -69,10 +71,11 @@ class Context {
 
   /** As Ctrl-C at a terminal: the code, and the programs that it has started. */
   strike() {
-    // Of a request and a signal the signal is the faster: said in the line of requests as well, it is heard after the one and not before the next.
-    const head = Buffer.alloc(4)
-    this.requests.write(head)
+    // An await is given up because of a word in the line of requests, and what is being executed because of the signal.
+    this.requests.write(Buffer.alloc(4))
     this.signalGroup('SIGINT')
+    // One that came before the code had begun broke nothing off.
+    this.repeating = setInterval(() => this.signalGroup('SIGINT'), repeatMs)
     this.patience = setTimeout(() => {
       this.stubborn = true
       this.signalGroup('SIGKILL')
@@ -155,6 +158,7 @@ class Context {
     const run = this.current
     this.current = undefined
     clearTimeout(this.patience)
+    clearInterval(this.repeating)
     run?.finish(end)
     this.hold()
     this.afterRun?.()
@@ -165,6 +169,7 @@ class Context {
   onDeath(how) {
     this.signalGroup('SIGKILL')
     clearTimeout(this.patience)
+    clearInterval(this.repeating)
     const said = Buffer.concat(this.late.stderr).toString().trim()
     this.becomeReady(said === '' ? `it ended with ${how}` : said)
     this.onEnd()

@@ -68,7 +68,6 @@ class Evaluator {
       return outcome
     } catch (error) {
       if (error?.code !== 'ERR_SCRIPT_EXECUTION_INTERRUPTED') throw error
-      this.onBreak?.()
       throw new Interrupted()
     } finally {
       delete globalThis[slot]

@@ -6,6 +6,8 @@ const { Socket } = require('node:net')
 const { resolve } = require('node:path')
 const { Writable } = require('node:stream')
 const { inspect } = require('node:util')
+const { setFlagsFromString } = require('node:v8')
+const { runInNewContext } = require('node:vm')
 const { describeError, Evaluator, Exit, trimmed } = require('./evaluate.cjs')
 const { importFromHere, importName, requireFromHere } = require('./modules.cjs')
 const { bundle, shown } = require('./present.cjs')
@@ -19,16 +21,16 @@ const oomScore = '500'
 /** Treads what code will tread, and leaves nothing behind. */
 const probe = `(() => { console.log('ready'); for (const one of [1, 2, 3]) JSON.stringify(one); return { a: 1 + 1 } })()`
 
+/** For a thread of Node's to wake up, in milliseconds. */
+const settleMs = 10
+
 const evaluator = new Evaluator()
 let running = false
 let generation
 let begun = false
+let interrupted = false
 let left = { bytes: resultBytesMax, results: resultsMax }
 let dropped = 0
-/** An interrupt comes as a signal and in the line of requests: what is ahead says whether the signal was for the run that begins. */
-let signals = 0
-let words = 0
-
 function prepare(modules) {
   try {
     writeFileSync('/proc/self/oom_score_adj', oomScore)
@@ -41,8 +43,8 @@ function prepare(modules) {
   ])
     Object.defineProperty(process, name, { value: blocking(fd), configurable: true, enumerable: true })
   replaceAll()
-  process.on('SIGINT', () => void signals++)
-  evaluator.onBreak = () => void signals++
+  // Where no code is being executed, an interrupt comes as a word in the line of requests.
+  process.on('SIGINT', () => {})
   process.on('uncaughtException', tell)
   process.on('unhandledRejection', tell)
   process.exit = (code) => {
@@ -118,7 +120,6 @@ async function answer([now, request]) {
     if (!begun) begin(request)
     before = Object.fromEntries(Object.keys(request.env).map((name) => [name, process.env[name] ?? null]))
     setVariables(request.env)
-    if (signals > words) evaluator.guard(() => process.kill(process.pid, 'SIGINT'))
     const value = await evaluator.run(request.source)
     if (value !== undefined) evaluator.guard(() => show(bundle(value), true))
     return undefined
@@ -143,10 +144,21 @@ function setVariables(variables) {
   }
 }
 
+/** A signal that came while Node stopped listening for it is told to whoever listens next: that must not be the next run. */
+function settle() {
+  interrupted = false
+  try {
+    evaluator.guard(() => void Atomics.wait(naps, 0, 0, settleMs))
+  } catch {
+    // It was.
+  }
+}
+
 async function onRequest(message) {
   if (message.length === 0) {
-    words++
     evaluator.interrupt()
+    interrupted = true
+    if (!running) settle()
     return
   }
   if (running) return // Somebody else writes there.
@@ -157,8 +169,16 @@ async function onRequest(message) {
   } catch (failure) {
     error = { name: 'Error', message: String(failure), traceback: '' }
   }
+  if (interrupted || error?.name === 'InterruptedError') settle()
   running = false
   writeAll(answersFd, endFrame(error, dropped))
+}
+
+/** What starting has left behind would be collected in every clone anew. */
+function collectGarbage() {
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')()
+  setFlagsFromString('--no-expose-gc')
 }
 
 function listen() {
@@ -175,6 +195,7 @@ function listen() {
   })
   const over = () => process.reallyExit(0)
   requests.on('end', over).on('error', over)
+  collectGarbage()
   writeAll(answersFd, endFrame())
 }
 

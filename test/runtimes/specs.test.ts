@@ -25,7 +25,7 @@ test.each(languages)('the setup of %s writes the driver as it is here, with noth
   expect(written.sort()).toEqual(programsBelow(here).sort())
   for (const path of written)
     expect(readFileSync(join(scratch.join(language), path), 'utf8')).toBe(readFileSync(join(here, path), 'utf8'))
-  expect(written).toContain(start[1]?.replace(`/usr/lib/warmcell/${language}/`, ''))
+  expect(written).toContain(start.at(-2)?.replace(`/usr/lib/warmcell/${language}/`, ''))
 })
 
 test.each(languages)('%s is a template as it stands, and more can be said of it', (language) => {

@@ -12,7 +12,7 @@ import os, random, secrets, ssl, tempfile, uuid
   node: `
 const crypto = require('node:crypto');
 [Math.random(), crypto.randomUUID(), crypto.randomBytes(8).toString('hex'), crypto.webcrypto.randomUUID(),
- crypto.randomInt(2 ** 47), Buffer.from(crypto.webcrypto.getRandomValues(new Uint8Array(8))).toString('hex')]`,
+ crypto.randomInt(2 ** 47), crypto.generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' }).x, Buffer.from(crypto.webcrypto.getRandomValues(new Uint8Array(8))).toString('hex')]`,
 }
 
 describe('runCode', () => {
