@@ -6,7 +6,9 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { listMicrovms, type Sandbox } from '../../src/index.ts'
 import { poolOfThisFile, sandboxOfThisFile, vmProcesses } from './vm.ts'
 
-const pool = poolOfThisFile({ templates: { base: { resources: { memoryMib: 128 } } } })
+const pool = poolOfThisFile({
+  templates: { base: { resources: { memoryMib: 128 } }, large: { resources: { memoryMib: 388 } } },
+})
 const sandbox = sandboxOfThisFile(pool)
 
 let pid: number
@@ -106,3 +108,9 @@ it('a template’s files are its builder’s, however they were written', async 
 function missing(part: string): string {
   return `this host does not offer the part '${part}': see \`warmcell doctor\``
 }
+
+it('the first clone that fills a large memory meets the limit of its own kernel, not that of its control group', async () => {
+  await using large = await pool().createSandbox({ template: 'large' })
+  expect(await large.exec(['tail', '/dev/zero'], { maxBufferBytes: 0 })).toMatchObject({ signal: 'SIGKILL', oomKilled: true })
+  expect((await large.exec(['echo', 'alive'])).stdout).toBe('alive\n')
+})

@@ -78,7 +78,7 @@ export class QemuHypervisor implements Hypervisor {
       pipes: Object.keys(pipes).length,
       opens: [hardware.hostRootPath],
       devices: hardware.isolation === 'hardware' && this.#host.accelerator === 'kvm' ? ['/dev/kvm'] : [],
-      limits: limitsOf(hardware),
+      limits: limitsOf(hardware, snapshot),
     })
     const vm = new QemuProcess(launched, snapshot)
     const onAbort = (): void => void vm.kill()
@@ -106,9 +106,14 @@ const overheadMib = 128
 /** Of a QEMU beside its processors: the main loop, RCU, the workers of its disk and of a migration. */
 const otherThreads = 72
 
-function limitsOf({ memoryMib, vcpus }: VmHardware): LaunchLimits {
+/**
+ * A clone that is the first to touch a page which its template has left out of its file pays for it twice: in the file, where the kernel puts zeros that all clones share from then
+ * on, and in its own copy (mm/memory.c, do_cow_fault).
+ */
+function limitsOf({ memoryMib, vcpus }: VmHardware, { loads, savesTo }: QemuSnapshot): LaunchLimits {
+  const times = loads !== undefined && savesTo === undefined ? 2 : 1
   return {
-    memoryMib: memoryMib + overheadMib,
+    memoryMib: times * memoryMib + overheadMib,
     threads: vcpus + otherThreads,
     // One more than the guest's: the main loop must not wait while its processors are busy.
     cpus: vcpus + 1,
