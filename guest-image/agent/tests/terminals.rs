@@ -59,6 +59,7 @@ fn a_shell_runs_jobs_and_control_c_ends_the_one_in_front() {
     wait_for_child(&mut host, process.pid, "sleep");
     host.send(process.stdio, b"\x1a");
     seen(&mut host, &process, "Stopped");
+    seen(&mut host, &process, "sleep 1235\r\n$ ");
     host.send(process.stdio, b"fg\n");
     seen(&mut host, &process, "fg\r\nsleep 1235\r\n");
     host.pause(Duration::from_millis(100));
