@@ -8,8 +8,7 @@ import { parseOptions, usage } from './options.mjs'
 import { runInView } from './view.mjs'
 
 const repository = resolve(import.meta.dirname, '..')
-/** T12 is for what is yet to come: pre-warmed interpreters. */
-const ids = ['T1', 'T2', 'T3', 'T4', 'T5', 'T6', 'T7', 'T8', 'T9', 'T10', 'T11', 'T13', 'T14']
+const ids = ['T1', 'T2', 'T3', 'T4', 'T5', 'T6', 'T7', 'T8', 'T9', 'T10', 'T11', 'T12', 'T13', 'T14']
 const argv = process.argv.slice(2)
 
 try {

@@ -42,6 +42,11 @@ const targets = {
     { measure: 'idle', tail: true, atMost: 3 },
     { measure: 'oversubscribed', tail: true, atMost: 6 },
   ],
+  T12: [
+    { measure: 'create + runCode, from warm', atMost: 6 },
+    { measure: 'create + runCode, from nothing', atMost: 120 },
+    { measure: 'first runCode, from warm', over: 'python3 on the host' },
+  ],
 }
 
 /** One verdict per target and kind of guest kernel, in the order of the targets. `reached` is null where there is nothing to compare. */

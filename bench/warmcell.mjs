@@ -25,10 +25,10 @@ export class Flavour {
     this.subject = kernel === 'stock' ? 'warmcell' : `warmcell, ${kernel} kernel`
   }
 
-  /** A pool whose template is built once per run. `stateDir` is for those that want to see it built. */
-  async pool({ warm, stateDir, ...options } = {}) {
+  /** A pool whose template is built once per run, with more in it where `spec` says so. `stateDir` is for those that want to see it built. */
+  async pool({ warm, stateDir, spec, ...options } = {}) {
     this.#stateDir ??= await mkdtemp(join(this.#hostDirectory, 'state-'))
-    const templates = { [template]: { resources, ...(warm === undefined ? {} : { warm }) } }
+    const templates = { [template]: { resources, ...spec, ...(warm === undefined ? {} : { warm }) } }
     return withKernel(this.#kernel, () => createPool({ templates, stateDir: stateDir ?? this.#stateDir, ...options }))
   }
 

@@ -8,6 +8,7 @@ import { fromWarm } from './from-warm.mjs'
 import { memory } from './memory.mjs'
 import { ownCpu } from './own-cpu.mjs'
 import { refill } from './refill.mjs'
+import { runCode } from './run-code.mjs'
 import { tail } from './tail.mjs'
 import { templateBoot } from './template-boot.mjs'
 import { terminalEcho } from './terminal-echo.mjs'
@@ -34,6 +35,7 @@ export const rows = [
   ownCpu,
   templateBoot,
   tail,
+  runCode,
   files,
   terminalEcho,
 ]
