@@ -7,15 +7,13 @@ import type { Duplex, Readable } from 'node:stream'
 import { RetainedBytes } from '../common/retained.ts'
 import { WarmcellError } from '../errors.ts'
 import { assertDescriptorsFor } from './descriptor-room.ts'
+import { firstDescriptor } from './gate.ts'
 import type { VmEnd } from './hypervisor.ts'
 import type { Launch, Launched } from './launcher.ts'
 import { strayDescriptors } from './stray-descriptors.ts'
 
 /** Nothing of the host's environment is a child's business. */
 const childEnvironment = { PATH: '/usr/bin:/bin', LC_ALL: 'C' } as const
-
-/** Where a child's inheritance begins: behind its standard streams. */
-export const firstDescriptor = 3
 
 /** Shells, and bwrap, say the signal that ended what they started as an exit code above this: POSIX.1, 2.8.2. */
 const signalExitCode = 128

@@ -1,6 +1,7 @@
 /** Starting a hypervisor as it is: a child of this process and of its user, held by nothing but its parent's life. */
 
 import { startChild, withFiles } from './child.ts'
+import { gateWords, openGate } from './gate.ts'
 import type { Launcher } from './launcher.ts'
 import { findProgram } from './program.ts'
 
@@ -10,8 +11,15 @@ import { findProgram } from './program.ts'
  */
 export async function directLauncher(): Promise<Launcher> {
   const setpriv = process.platform === 'linux' ? await findProgram('setpriv') : undefined
+  const shell = await findProgram('sh')
   const wrapper = setpriv === undefined ? [] : [setpriv, '--pdeathsig', 'KILL', '--']
   return {
-    launch: (launch) => withFiles(launch, () => startChild([...wrapper, launch.program.hostPath, ...launch.args], launch)),
+    launch: (launch) =>
+      withFiles(launch, async () => {
+        const gate = gateWords(shell === undefined ? undefined : [shell], launch)
+        const launched = await startChild([...wrapper, ...gate, launch.program.hostPath, ...launch.args], launch)
+        openGate(launched, launch)
+        return launched
+      }),
   }
 }

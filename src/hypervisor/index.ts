@@ -1,5 +1,6 @@
-export { firstDescriptor, type LaunchedChild, startChild, withFiles } from './child.ts'
+export { type LaunchedChild, startChild, withFiles } from './child.ts'
 export { directLauncher } from './direct-launcher.ts'
+export { firstDescriptor, gateWords, openGate } from './gate.ts'
 export type {
   Hypervisor,
   Isolation,

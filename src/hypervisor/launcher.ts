@@ -12,6 +12,11 @@ export interface Launch {
   readonly args: readonly string[]
   /** How many two-way pipes it inherits, from descriptor 3 on. */
   readonly pipes: number
+  /**
+   * Which of them brings it a line break before all else, once everything is in place that ends it with its host; until then it does not begin, and if its host dies it never does. Of no
+   * meaning to it: blank space.
+   */
+  readonly gate?: number
   /** Files that it inherits, open for reading, from the descriptor behind the pipes on: its own user need not be allowed to open them. */
   readonly opens: readonly string[]
   /** Files that it opens by path, for reading. */

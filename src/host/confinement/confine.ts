@@ -35,19 +35,19 @@ export async function confine(program: LaunchedProgram, hostDirectory: string): 
 async function offer(program: LaunchedProgram, hostDirectory: string, reasons: Reasons): Promise<Holds> {
   const isRoot = process.geteuid?.() === 0
   if (process.platform !== 'linux') return { isRoot }
-  const [prlimit, setpriv, bwrap] = await Promise.all(['prlimit', 'setpriv', 'bwrap'].map(findProgram))
+  const [prlimit, setpriv, bwrap, shell] = await Promise.all(['prlimit', 'setpriv', 'bwrap', 'sh'].map(findProgram))
   const { arch } = process
   const filter = arch === 'x64' || arch === 'arm64' ? systemCallFilter(arch) : undefined
   const cgroups = await findCgroupBase().catch((error: Error) => {
     reasons.cgroups = error.message
     return undefined
   })
-  const holds = { isRoot, prlimit, setpriv, filter, cgroups }
+  const holds = { isRoot, prlimit, setpriv, shell, filter, cgroups }
   if (bwrap === undefined) reasons.box = 'there is no bwrap'
   else if (isRoot && setpriv === undefined) reasons.box = 'there is no setpriv'
   else {
     try {
-      const helpers = isRoot && setpriv !== undefined ? [setpriv] : []
+      const helpers = [isRoot ? setpriv : undefined, shell].filter((helper) => helper !== undefined)
       return { ...holds, box: { bwrap, tree: await ProgramTree.prepare(hostDirectory, program, helpers) } }
     } catch (error) {
       reasons.box = (error as Error).message
@@ -67,7 +67,7 @@ async function withoutWhatFails(program: LaunchedProgram, offered: Holds, reason
     reasons.cgroups = groupFailure
     failure = await trial(program, holds)
   }
-  for (const part of ['box', 'setpriv', 'prlimit'] as const) {
+  for (const part of ['shell', 'box', 'setpriv', 'prlimit'] as const) {
     if (failure === undefined) break
     reasons[part] ??= failure
     holds = { ...holds, [part]: undefined }
@@ -80,7 +80,9 @@ async function withoutWhatFails(program: LaunchedProgram, offered: Holds, reason
 async function trial(program: LaunchedProgram, holds: Holds): Promise<string | undefined> {
   try {
     const launched = await new ConfinedLauncher(holds).launch({
-      ...{ id: 'wc-trial', program, args: ['--version'], pipes: 0, opens: [], reads: [], writes: [], updates: [], devices: [] },
+      ...{ id: 'wc-trial', program, args: ['--version'], opens: [], reads: [], writes: [], updates: [], devices: [] },
+      pipes: 1,
+      gate: 0,
       limits: { memoryMib: 256, threads: 64, cpus: 1, fileMib: 0 },
     })
     const { exitCode } = await launched.ended

@@ -9,10 +9,12 @@ import { foreignLines } from '../../common/text.ts'
 import { WarmcellError } from '../../errors.ts'
 import {
   firstDescriptor,
+  gateWords,
   type Launch,
   type Launched,
   type LaunchedChild,
   type Launcher,
+  openGate,
   startChild,
   withFiles,
 } from '../../hypervisor/index.ts'
@@ -27,6 +29,8 @@ export interface Holds {
   readonly isRoot: boolean
   readonly prlimit?: string | undefined
   readonly setpriv?: string | undefined
+  /** A POSIX shell, which is the gate before the program. */
+  readonly shell?: string | undefined
   readonly box?: { readonly bwrap: string; readonly tree: ProgramTree } | undefined
   /** The filter of system calls, as the kernel takes it. */
   readonly filter?: Buffer | undefined
@@ -63,6 +67,7 @@ export class ConfinedLauncher implements Launcher {
       const options = { ownPipes, release: () => cleanup.run() }
       launched = await startChild(await this.#command(launch, userId), launch, options)
       if (box !== undefined) await this.#intoBox(launched, launch)
+      openGate(launched, launch)
       await (await group)?.join(launched.pid)
       return launched
     } catch (error) {
@@ -73,11 +78,17 @@ export class ConfinedLauncher implements Launcher {
   }
 
   async #command(launch: Launch, userId: number | undefined): Promise<string[]> {
-    const { isRoot, prlimit, setpriv, box, filter } = this.#holds
+    const { isRoot, prlimit, setpriv, shell, box, filter } = this.#holds
     const limits = prlimit === undefined ? [] : limitWords(prlimit, launch.limits, writtenBy(launch).length > 0)
     if (box === undefined) {
       const bare = setpriv === undefined ? [] : bareWords(setpriv, isRoot)
-      return [...limits, ...bare, launch.program.hostPath, ...launch.args]
+      return [
+        ...limits,
+        ...bare,
+        ...gateWords(shell === undefined ? undefined : [shell], launch),
+        launch.program.hostPath,
+        ...launch.args,
+      ]
     }
     // Where bwrap finds its own: behind what the program inherits.
     const info = firstDescriptor + launch.pipes + launch.opens.length
@@ -87,7 +98,15 @@ export class ConfinedLauncher implements Launcher {
         ? []
         : userWords(userId, await groupsOf(launch.devices), box.tree.command(setpriv))
     const words = boxWords({ ...box, descriptors }, launch, userId !== undefined)
-    return [...limits, ...words, ...becoming, ...box.tree.command(launch.program.hostPath), ...launch.args]
+    const gate = gateWords(shell === undefined ? undefined : box.tree.command(shell), launch)
+    return [...limits, ...words, ...becoming, ...gate, ...box.tree.command(launch.program.hostPath), ...launch.args]
+  }
+
+  /** The process behind the first one of a namespace, once that ends with bwrap. */
+  async #programOf(first: number): Promise<number> {
+    const pid = await onlyChildOf(first)
+    for (let look = 0; this.#holds.filter !== undefined && look < looksMax && !(await isTied(first)); look++) await delay(lookMs)
+    return pid
   }
 
   /** Hands bwrap the filter, and learns from it which process is the program. */
@@ -97,7 +116,10 @@ export class ConfinedLauncher implements Launcher {
     const said = told === undefined ? '' : await text(told).catch(() => '')
     // bwrap(1), `--info-fd`: one JSON object.
     const pid = /"child-pid": *(\d+)/.exec(said)?.[1]
-    if (pid !== undefined) return launched.standsFor(this.#holds.isRoot ? await onlyChildOf(Number(pid)) : Number(pid))
+    if (pid !== undefined) {
+      launched.standsFor(this.#holds.isRoot ? await this.#programOf(Number(pid)) : Number(pid))
+      return
+    }
     await launched.ended
     const complaint = foreignLines(launched.logTail())
     throw new WarmcellError(
@@ -109,6 +131,15 @@ export class ConfinedLauncher implements Launcher {
       },
     )
   }
+}
+
+/**
+ * Whether bwrap's first process in a namespace will end with bwrap: it asks the kernel for that when it has made the program's process, and puts itself under the filter right after
+ * (bubblewrap.c, do_init). Before, a host that dies takes bwrap with it and not what is in the box.
+ */
+async function isTied(pid: number): Promise<boolean> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => undefined)
+  return status === undefined || /^Seccomp:\t2$/m.test(status)
 }
 
 /** Between two looks, in milliseconds: bwrap takes one or two to get from its first word to the program. */

@@ -7,6 +7,7 @@ import type { ConfinementGap, ConfinementPart } from './contract.ts'
 export interface Reasons {
   box?: string
   setpriv?: string
+  shell?: string
   prlimit?: string
   cgroups?: string
 }
@@ -16,7 +17,7 @@ const installTools = 'On Linux, install bubblewrap and util-linux.'
 const tool = (name: string, reason: string | undefined): string =>
   reason === undefined ? `There is no ${name}.` : `${name} does not work here: ${reason}.`
 
-export function gapsOf({ isRoot, box, prlimit, setpriv, filter, cgroups }: Holds, reasons: Reasons): ConfinementGap[] {
+export function gapsOf({ isRoot, box, prlimit, setpriv, shell, filter, cgroups }: Holds, reasons: Reasons): ConfinementGap[] {
   const gaps: ConfinementGap[] = []
   const gap = (part: ConfinementPart, detail: string, fix?: string): void => {
     gaps.push({ part, detail, ...(fix !== undefined && { fix }) })
@@ -36,6 +37,9 @@ export function gapsOf({ isRoot, box, prlimit, setpriv, filter, cgroups }: Holds
     }
   } else if (filter === undefined) {
     gap('system-calls', `The system calls of ${process.arch} are not known: only QEMU itself filters them.`)
+  }
+  if (shell === undefined && (box !== undefined || setpriv !== undefined)) {
+    gap('parent', `${tool('sh', reasons.shell)} A microVM that is just being started when its host is killed may be left.`)
   }
   if (prlimit === undefined) gap('limits', tool('prlimit', reasons.prlimit), installTools)
   if (cgroups === undefined) {

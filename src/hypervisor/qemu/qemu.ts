@@ -76,6 +76,8 @@ export class QemuHypervisor implements Hypervisor {
     const launched = await this.#launcher.launch({
       ...{ id, program: this.#binary, args, ...files },
       pipes: Object.keys(pipes).length,
+      // A line break between commands is nothing to QMP.
+      gate: pipes.qmp,
       opens: [hardware.hostRootPath],
       devices: hardware.isolation === 'hardware' && this.#host.accelerator === 'kvm' ? ['/dev/kvm'] : [],
       limits: limitsOf(hardware, snapshot),

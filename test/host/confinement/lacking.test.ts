@@ -25,7 +25,7 @@ const parts = ({ missing }: Confinement): string[] => missing.map(({ part }) => 
 test('without bubblewrap a microVM sees its host, and the rest still holds', async () => {
   using scratch = new Scratch()
   await Canary.hatch(scratch)
-  onlyWith(scratch, 'prlimit', 'setpriv')
+  onlyWith(scratch, 'prlimit', 'setpriv', 'sh')
   const confinement = await confine({ hostPath: scratch.join('canary'), hostDataPaths: [] }, scratch.join('programs'))
   expect(parts(confinement)).toEqual(expect.arrayContaining(['file-system', 'namespaces', 'system-calls']))
   expect(confinement.held).toEqual(expect.arrayContaining(['capabilities', 'privileges', 'limits', 'parent']))
@@ -40,6 +40,15 @@ test('without bubblewrap a microVM sees its host, and the rest still holds', asy
   })
   launched.signal('SIGKILL')
   expect(await launched.ended).toEqual({ exitCode: null, signal: 'SIGKILL' })
+})
+
+test('without a shell to wait in, the start of a microVM is not tied to its host', async () => {
+  using scratch = new Scratch()
+  await Canary.hatch(scratch)
+  onlyWith(scratch, 'prlimit', 'setpriv')
+  const { held, missing } = await confine({ hostPath: scratch.join('canary'), hostDataPaths: [] }, scratch.join('programs'))
+  expect(held).not.toContain('parent')
+  expect(missing.find(({ part }) => part === 'parent')?.detail).toContain('There is no sh.')
 })
 
 test('a bubblewrap that may make no namespaces is told in its own words', async () => {

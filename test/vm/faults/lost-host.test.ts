@@ -86,3 +86,17 @@ it('two hosts on one state directory leave each other alone, also when one of th
   await other.closed
   expect(await eventually(() => vmProcesses().length === 0, goneMs)).toBe(true)
 })
+
+it('killed at any moment of the start of a hypervisor: what was on its way never begins', async () => {
+  const state = scratch.join('launching')
+  const moments = effort(12, 60)
+  for (let moment = 0; moment < moments; moment++) {
+    const host = startProgram('launching-host.ts', state, String(1 + moment * 7))
+    const closed = once(host, 'close')
+    const { value } = await within(arrivalMsMax, 'the host', linesOf(host).next())
+    expect(value).toBe('still')
+    host.kill('SIGKILL')
+    await closed
+    expect(await eventually(() => vmProcesses().length === 0, goneMs)).toBe(true)
+  }
+})
