@@ -16,6 +16,8 @@ export class Progress {
     this.#reference = reference
     this.#totalBytes = 2 * layers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
     this.#onEvent = onEvent
+    // That it begins, before anything of it is done.
+    this.#tell()
   }
 
   read(bytes: number): void {
