@@ -3,10 +3,8 @@
 import { Command } from 'commander'
 import { type ImageEvent, openImages } from '../index.ts'
 import { interruptible } from './interruption.ts'
-import { days, megabytes } from './numbers.ts'
+import { days, megabytes, msOfADay } from './numbers.ts'
 import { colour, printable, say, withProgress } from './report.ts'
-
-const msOfADay = 86_400_000
 
 export function imageCommand(): Command {
   const command = new Command('image').description('Pulls container images to make templates of, and removes them.')

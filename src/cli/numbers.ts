@@ -2,6 +2,8 @@
 
 import { InvalidArgumentError } from 'commander'
 
+export const msOfADay = 86_400_000
+
 export function days(text: string): number {
   const number = Number(text)
   if (text !== '' && number >= 0) return number

@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError, type Option } from 'commander'
 import yoctoSpinner from 'yocto-spinner'
 import { type BuildEvent, type Isolation, openTemplates, type TemplateRecord } from '../index.ts'
 import { interruptible } from './interruption.ts'
-import { days, megabytes, mib } from './numbers.ts'
+import { days, megabytes, mib, msOfADay } from './numbers.ts'
 import { colour, say } from './report.ts'
 import { type SpecChoices, specOf } from './spec.ts'
 import { tableLines } from './table.ts'
@@ -19,8 +19,6 @@ interface BuildChoices extends Shared, SpecChoices {
 
 /** Digits of a digest that are shown: enough to name it by. */
 const digestDigits = 12
-
-const msOfADay = 86_400_000
 
 export function templateCommand(isolation: Option): Command {
   const command = new Command('template').description(

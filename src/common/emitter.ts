@@ -1,6 +1,7 @@
 /** Typed events that only their owner can announce. */
 
 import { EventEmitter } from 'eventemitter3'
+import { guarded } from './guarded.ts'
 
 /** Events by name, each with the arguments its listeners get. */
 type EventMap<Events> = { [K in keyof Events]: unknown[] }
@@ -31,19 +32,11 @@ export class Emitter<Events extends EventMap<Events>> {
     this.#listeners.emit(event, ...args)
   }
 
-  /** A listener that throws is its owner's bug: it surfaces as an uncaught exception, and nobody else goes without the event for it. */
+  /** Nobody goes without an event for what somebody else's listener does. */
   #guarded<K extends keyof Events>(listener: (...args: Events[K]) => void): Listener {
     const known = this.#guards.get(listener)
     if (known !== undefined) return known
-    const guard: Listener = (...args) => {
-      try {
-        listener(...(args as Events[K]))
-      } catch (error) {
-        queueMicrotask(() => {
-          throw error
-        })
-      }
-    }
+    const guard: Listener = (...args) => guarded(() => listener(...(args as Events[K])))
     this.#guards.set(listener, guard)
     return guard
   }

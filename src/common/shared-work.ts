@@ -1,5 +1,6 @@
 /** Work that many callers want at once is done once, for as long as somebody wants it. */
 
+import { guarded } from './guarded.ts'
 import { onAbort } from './on-abort.ts'
 
 /** Begins the work; its signal fires when nobody wants it any more. */
@@ -74,16 +75,5 @@ export class SharedWork<T, E = never> {
     run.result.catch(() => {})
     this.#runs.set(key, run)
     return run
-  }
-}
-
-/** A listener that throws is its owner's bug: it surfaces as an uncaught exception, and the work goes on. */
-function guarded(call: () => void): void {
-  try {
-    call()
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error
-    })
   }
 }

@@ -44,6 +44,9 @@ const portRange = 'expected a port from 1 to 65535'
 
 export const port: z.ZodType<number> = z.number(portRange).int(portRange).min(1, portRange).max(65_535, portRange)
 
+/** A listener, or another function of the caller's. */
+export const callback: z.ZodType = z.custom((value) => typeof value === 'function', 'expected a function')
+
 export const abortSignal: z.ZodType<AbortSignal> = z.instanceof(AbortSignal, { error: 'expected an AbortSignal' })
 
 /** What ends a call early, as a part of what may be said about it. */

@@ -1,7 +1,7 @@
 /** What the outside sees of container images on this host. */
 
 import { z } from 'zod'
-import { abortSignal, assertValid, durationMs, plainText } from '../common/validate.ts'
+import { abortSignal, assertValid, callback, durationMs, plainText } from '../common/validate.ts'
 import { type ImageConfig, type ImageEvent, type PullPolicy, type Registries, registriesSchema } from './oci/index.ts'
 
 export interface OpenImagesOptions {
@@ -62,7 +62,7 @@ const pullSchema = z.strictObject({
   reference: plainText.refine((text) => text !== '', 'expected the name of an image'),
   pull: z.enum(['missing', 'always'], "expected 'missing' or 'always'").optional(),
   signal: abortSignal.optional(),
-  onEvent: z.custom<ImagePullOptions['onEvent']>((value) => typeof value === 'function', 'expected a function').optional(),
+  onEvent: callback.optional(),
 })
 const pruneSchema = z.strictObject({
   all: z.boolean({ error: 'expected true or false' }).optional(),

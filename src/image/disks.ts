@@ -1,13 +1,17 @@
 /** The disks that were made of images: found, kept for as long as a process uses them, cleared away. */
 
-import { mkdir, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
+  allocatedBytes,
   identityText,
-  isAlive,
+  type Leftover,
+  leftIn,
+  namesIn,
+  ownerInPart,
   ownIdentity,
-  parseIdentity,
   preparePrivateDirectory,
+  removeFile,
   type Sweeper,
   ticketsLeft,
   withLock,
@@ -24,7 +28,7 @@ export interface DiskRecord {
 }
 
 const diskName = /^([0-9a-f]{64})\.img$/
-const useName = /^([0-9a-f]{64})\.use\.([\w-]+)$/
+const useName = /^([0-9a-f]{64})\.use\./
 
 export class Disks {
   readonly #hostDirectory: string
@@ -58,14 +62,13 @@ export class Disks {
 
   async list(): Promise<DiskRecord[]> {
     await this.#prepare()
-    const names = await readdir(this.#hostDirectory)
-    const used = await this.#used(names)
+    const used = await this.#used()
     const records: DiskRecord[] = []
-    for (const name of names) {
+    for (const name of await namesIn(this.#hostDirectory)) {
       const key = diskName.exec(name)?.[1]
       if (key === undefined) continue
-      const { blocks, mtime } = await stat(join(this.#hostDirectory, name))
-      records.push({ key, sizeBytes: blocks * statBlockBytes, usedAt: mtime, inUse: used.has(key) })
+      const found = await stat(join(this.#hostDirectory, name))
+      records.push({ key, sizeBytes: allocatedBytes(found), usedAt: found.mtime, inUse: used.has(key) })
     }
     return records
   }
@@ -82,7 +85,7 @@ export class Disks {
       if (record.inUse || record.usedAt.getTime() >= since) continue
       await withLock(this.#hostLocksPath, record.key, {}, async () => {
         // Somebody may have come meanwhile.
-        if ((await this.#used(await readdir(this.#hostDirectory))).has(record.key)) return
+        if ((await this.#used()).has(record.key)) return
         await rm(join(this.#hostDirectory, `${record.key}.img`), { force: true })
         removed.push(record)
       })
@@ -91,16 +94,9 @@ export class Disks {
   }
 
   /** The keys that living processes have asked for. What dead ones have left to say so is removed. */
-  async #used(names: readonly string[]): Promise<Set<string>> {
-    const used = new Set<string>()
-    for (const name of names) {
-      const [, key, owner = ''] = useName.exec(name) ?? []
-      if (key === undefined) continue
-      const identity = parseIdentity(owner)
-      if (identity !== undefined && (await isAlive(identity))) used.add(key)
-      else await rm(join(this.#hostDirectory, name), { force: true })
-    }
-    return used
+  async #used(): Promise<Set<string>> {
+    for (const left of await usesLeft(this.#hostDirectory)) await left.remove()
+    return new Set((await namesIn(this.#hostDirectory)).flatMap((name) => useName.exec(name)?.[1] ?? []))
   }
 
   async #prepare(): Promise<void> {
@@ -116,19 +112,22 @@ export class Disks {
   }
 }
 
-/** Half-made disks, and places in line for one, whose owners are dead. */
+/** What processes that are dead have left to say that they use a disk. */
+function usesLeft(hostDirectory: string): Promise<Leftover[]> {
+  const parse = (name: string) => (useName.test(name) ? ownerInPart(name, 2) : undefined)
+  return leftIn(hostDirectory, { kind: 'file', parse, remove: removeFile })
+}
+
+/** Half-made disks, uses, and places in line for one, whose owners are dead. */
 export function diskSweeper(cacheDirectory: string): Sweeper {
   const { hostPath, hostLocksPath } = placeOf(cacheDirectory)
-  return async () => [...(await disksLeft(hostPath)), ...(await ticketsLeft(hostLocksPath))]
+  return async () => [...(await disksLeft(hostPath)), ...(await usesLeft(hostPath)), ...(await ticketsLeft(hostLocksPath))]
 }
 
 function placeOf(cacheDirectory: string): { readonly hostPath: string; readonly hostLocksPath: string } {
   const hostPath = join(cacheDirectory, 'disks')
   return { hostPath, hostLocksPath: join(hostPath, 'locks') }
 }
-
-/** In which stat(2) counts what a file takes. */
-export const statBlockBytes = 512
 
 async function isThere(hostPath: string): Promise<boolean> {
   return stat(hostPath).then(

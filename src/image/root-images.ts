@@ -2,9 +2,10 @@
 
 import { stat } from 'node:fs/promises'
 import { SharedWork } from '../common/shared-work.ts'
+import { allocatedBytes } from '../host/index.ts'
 import type { ImagePruneOptions, ImagePruneReport } from './catalog.ts'
 import { diskKey, makeDisk } from './disk/index.ts'
-import { Disks, statBlockBytes } from './disks.ts'
+import { Disks } from './disks.ts'
 import { type ImageConfig, type ImageEvent, type PullPolicy, pruneBlobs, pullImage, type Registries } from './oci/index.ts'
 
 export interface RootImagesOptions {
@@ -63,7 +64,7 @@ export class RootImages {
     const image = await pullImage(reference, { cacheDirectory, registries, policy, onEvent: announce, signal })
     const key = await diskKey(image)
     const hostPath = await this.#disks.use(key, signal, (made) => makeDisk(image, made, { onEvent: announce, signal }))
-    const sizeBytes = (await stat(hostPath)).blocks * statBlockBytes
+    const sizeBytes = allocatedBytes(await stat(hostPath))
     return { hostPath, key, digest: image.digest, sizeBytes, config: image.config }
   }
 

@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import { definedOnly } from '../common/defined.ts'
-import { abortSignal, assertValid, callShape, durationMs, environment, plainText, whole } from '../common/validate.ts'
+import { abortSignal, assertValid, callback, callShape, durationMs, environment, plainText, whole } from '../common/validate.ts'
 import { WarmcellError } from '../errors.ts'
 import type { Isolation } from '../hypervisor/index.ts'
 import { type Registries, registriesSchema } from '../image/index.ts'
@@ -116,7 +116,7 @@ const readySchema = z.strictObject({
 })
 const updateSchema = z.strictObject({
   ...callShape,
-  onEvent: z.custom((value) => typeof value === 'function', 'expected a function').optional(),
+  onEvent: callback.optional(),
 })
 const tenantSchema = z.strictObject({
   sandboxes: whole(0, 100_000, 'sandboxes').optional(),

@@ -1,7 +1,7 @@
 /** What the outside sees of stored templates. */
 
 import { z } from 'zod'
-import { abortSignal, assertValid, durationMs, plainText } from '../common/validate.ts'
+import { abortSignal, assertValid, callback, durationMs, plainText } from '../common/validate.ts'
 import type { Isolation } from '../hypervisor/index.ts'
 import { type Registries, registriesSchema } from '../image/index.ts'
 import type { BuildOptions } from './snapshot.ts'
@@ -78,7 +78,7 @@ const buildSchema = z.strictObject({
   name: nonEmpty,
   tenant: nonEmpty.optional(),
   signal: abortSignal.optional(),
-  onEvent: z.custom<BuildOptions['onEvent']>((value) => typeof value === 'function', 'expected a function').optional(),
+  onEvent: callback.optional(),
 })
 const listSchema = z.strictObject({ stages: z.boolean({ error: 'expected true or false' }).optional() })
 const pruneSchema = z.strictObject({

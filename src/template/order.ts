@@ -6,7 +6,7 @@ import { BuildLog, buildSnapshot } from './build/index.ts'
 import type { KeyInputs } from './key.ts'
 import type { BuildEvent, Snapshot } from './snapshot.ts'
 import { StageKeeper } from './stage-keeper.ts'
-import { type Draft, type StoredTemplate, storeFailure, type TemplateStore } from './store/index.ts'
+import { type Draft, type StoredTemplate, storeFailure, type TemplateStore, undefinedIfCorrupt } from './store/index.ts'
 import type { Template } from './template.ts'
 
 export interface Order {
@@ -96,9 +96,4 @@ function snapshotOf({ key, hostMemoryPath, hostStatePath, manifest }: StoredTemp
     sizeBytes: manifest.allocatedBytes,
     createdAt: new Date(manifest.createdAt),
   }
-}
-
-function undefinedIfCorrupt(error: unknown): undefined {
-  if (WarmcellError.is(error) && error.code === 'TEMPLATE_CORRUPT') return undefined
-  throw error
 }

@@ -2,12 +2,11 @@
 
 import { readFile } from 'node:fs/promises'
 import { deferred } from '../common/deferred.ts'
-import { WarmcellError } from '../errors.ts'
 import type { VmHardware } from '../hypervisor/index.ts'
 import type { BuildLog, Stages, StageWork } from './build/index.ts'
 import type { KeyInputs } from './key.ts'
 import { originsOf, type Stage, stagesOf } from './stages.ts'
-import { type Draft, digestData, type StoredTemplate, type TemplateStore } from './store/index.ts'
+import { type Draft, digestData, type TemplateStore, undefinedIfCorrupt } from './store/index.ts'
 
 /** What nobody has gone on from for so long goes with the next build, in milliseconds: seven days, as long as somebody may be away from what they were changing. */
 export const stageUnusedMsMax = 604_800_000
@@ -134,9 +133,4 @@ export class StageKeeper implements Stages {
       log.remark(`what has been made so far is not kept: ${(cause as Error).message}`)
     }
   }
-}
-
-function undefinedIfCorrupt(error: unknown): StoredTemplate | undefined {
-  if (WarmcellError.is(error) && error.code === 'TEMPLATE_CORRUPT') return undefined
-  throw error
 }

@@ -1,22 +1,22 @@
 /** Makes the disk image that a microVM takes as its root from the layers of a container image. Nothing of the image becomes a path of this host. */
 
 import { randomBytes } from 'node:crypto'
-import { chmod, open, rename, rm, stat } from 'node:fs/promises'
+import { chmod, rename, rm, stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Cleanup } from '../../common/cleanup.ts'
 import { onAbort } from '../../common/on-abort.ts'
 import { WarmcellError } from '../../errors.ts'
-import { identityText, type Leftover, leftIn, ownIdentity, parseIdentity } from '../../host/index.ts'
+import { identityText, type Leftover, leftIn, ownIdentity, parseIdentity, removeFile, syncToDisk } from '../../host/index.ts'
 import { defaultLayerLimits, type LayerLimits, readTree } from '../layers/index.ts'
 import type { ImageEvent, PulledImage } from '../oci/contract.ts'
+import { Progress } from '../progress.ts'
 import type { RootFormat } from '../root-image.ts'
 import { startTool } from '../tool.ts'
 import { diskFormat, toolArguments } from './format.ts'
 import { addHome } from './home.ts'
 import { ImageTar } from './image-tar.ts'
-import { Progress } from './progress.ts'
 
 interface DiskOptions {
   onEvent?: ((event: ImageEvent) => void) | undefined
@@ -44,10 +44,13 @@ const jobsMax = 4
 export async function makeDisk(image: PulledImage, hostOutputPath: string, options: DiskOptions = {}): Promise<Disk> {
   const { signal, onEvent } = options
   signal?.throwIfAborted()
-  const progress = new Progress(image, onEvent)
+  // Each blob is read twice.
+  const totalBytes = 2 * image.layers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+  const progress = new Progress('disk', image.reference, totalBytes, (event) => onEvent?.(event))
+  progress.begin()
   const reading = {
     limits: { ...defaultLayerLimits, ...options.limits },
-    onRead: (bytes: number) => progress.read(bytes),
+    onRead: (bytes: number) => progress.add(bytes),
     signal,
   }
   const root = await readTree(image, reading)
@@ -73,7 +76,7 @@ export async function makeDisk(image: PulledImage, hostOutputPath: string, optio
     const sizeBytes = await seal(hostDraftPath)
     signal?.throwIfAborted()
     await rename(hostDraftPath, hostOutputPath)
-    progress.end()
+    progress.finish()
     return { format: diskFormat, sizeBytes, entries: tar.entries }
   } catch (cause) {
     throw worded(image, cause, signal)
@@ -85,12 +88,7 @@ export async function makeDisk(image: PulledImage, hostOutputPath: string, optio
 /** Read-only, and on the disk: a name must not survive a crash of the host that its bytes do not. */
 async function seal(hostPath: string): Promise<number> {
   await chmod(hostPath, 0o444)
-  const file = await open(hostPath, 'r')
-  try {
-    await file.sync()
-  } finally {
-    await file.close()
-  }
+  await syncToDisk(hostPath)
   return (await stat(hostPath)).size
 }
 
@@ -109,6 +107,5 @@ export function disksLeft(hostDirectory: string): Promise<Leftover[]> {
     const owner = parseIdentity(text)
     return owner && { owner }
   }
-  const remove = (hostPath: string) => rm(hostPath).then(() => true)
-  return leftIn(hostDirectory, { kind: 'file', parse, remove })
+  return leftIn(hostDirectory, { kind: 'file', parse, remove: removeFile })
 }

@@ -5,20 +5,9 @@ import { paxNumber, paxTime } from './pax.ts'
 import { Refusal } from './refusal.ts'
 import type { TarHeader } from './tar-header.ts'
 
-/** Names, targets and values of attributes are bytes, kept as latin1. */
-export interface TarEntry {
+/** Names, targets and values of attributes are bytes, kept as latin1. `linkTarget` is of a link and of a symbolic link; `sizeBytes` of a file, of which so many bytes follow, and otherwise 0. */
+export interface TarEntry extends Omit<TarHeader, 'type'> {
   readonly kind: EntryKind
-  readonly name: string
-  /** Of a link and of a symbolic link. */
-  readonly linkTarget: string
-  readonly mode: number
-  readonly uid: number
-  readonly gid: number
-  /** Of a file: so many bytes follow. Otherwise 0. */
-  readonly sizeBytes: number
-  readonly mtimeSeconds: number
-  readonly major: number
-  readonly minor: number
   /** Extended attributes, by their full names. */
   readonly attributes: ReadonlyMap<string, string>
 }

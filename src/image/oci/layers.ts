@@ -2,10 +2,10 @@
 
 import { setMaxListeners } from 'node:events'
 import { linkedSignal } from '../../common/linked-signal.ts'
+import { Progress } from '../progress.ts'
 import { badImage, PullFailure } from './failure.ts'
 import type { Descriptor } from './manifest.ts'
 import type { Pull } from './parts.ts'
-import { Progress } from './progress.ts'
 
 /** How often is begun anew when somebody prunes what has just been found here. */
 const roundsMax = 3
@@ -22,7 +22,7 @@ export async function fetchLayers(parts: Pull, digest: string, layers: readonly 
     const totalBytes = missing.reduce((sum, { size }) => sum + size, 0)
     if (round === 0) announce({ type: 'pull', reference: asked, digest, layers: missing.length, bytes: totalBytes })
     if (missing.length > 0) {
-      const progress = new Progress(asked, totalBytes, announce)
+      const progress = new Progress('transfer', asked, totalBytes, announce)
       await fetchAll(parts, missing, progress)
       progress.finish()
     }
@@ -42,7 +42,11 @@ async function fetchAll(
   const linked = linkedSignal([signal, failed.signal])
   setMaxListeners(0, linked.signal)
   const fetches = layers.map(async (layer) => {
-    const onBytes = (bytes: number): void => progress.update(layer.digest, bytes)
+    let doneBytes = 0
+    const onBytes = (bytes: number): void => {
+      progress.add(bytes - doneBytes)
+      doneBytes = bytes
+    }
     try {
       await store.fetch({ ...layer, kind: 'blob' }, source, { timing, signal: linked.signal, onBytes })
       onBytes(layer.size)

@@ -1,8 +1,8 @@
 /** What may be said of a pull. */
 
 import { z } from 'zod'
-import { abortSignal, assertValid, plainText } from '../../common/validate.ts'
-import type { ImageEvent, Registries } from './contract.ts'
+import { abortSignal, assertValid, callback, plainText } from '../../common/validate.ts'
+import type { ImageEvent, PullPolicy, Registries } from './contract.ts'
 import { registriesSchema } from './registry/options.ts'
 
 export interface PullOptions {
@@ -12,7 +12,7 @@ export interface PullOptions {
   /** In Node's words or Go's. Default this machine's. */
   architecture?: string
   /** 'missing': a tag that was pulled before stands for what it stood for then. 'always': the registry is asked. Default 'missing'. */
-  policy?: 'missing' | 'always'
+  policy?: PullPolicy
   onEvent?: (event: ImageEvent) => void
   signal?: AbortSignal
 }
@@ -26,7 +26,7 @@ const optionsSchema = z.strictObject({
     .regex(/^[a-z0-9_]{1,32}$/, "expected an architecture, as 'x64' or 'arm64'")
     .optional(),
   policy: z.enum(['missing', 'always'], { error: "expected 'missing' or 'always'" }).optional(),
-  onEvent: z.custom<PullOptions['onEvent']>((value) => typeof value === 'function', 'expected a function').optional(),
+  onEvent: callback.optional(),
   signal: abortSignal.optional(),
 })
 

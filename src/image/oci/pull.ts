@@ -1,6 +1,7 @@
 /** A container image, by its reference, onto this host: all of it, verified, and what it says of itself. */
 
 import { setMaxListeners } from 'node:events'
+import { guarded } from '../../common/guarded.ts'
 import { linkedSignal } from '../../common/linked-signal.ts'
 import { parseConfiguration } from './config.ts'
 import type { ImageEvent, PulledImage, PulledLayer } from './contract.ts'
@@ -42,7 +43,7 @@ export async function pullPatiently(reference: string, options: PullOptions, tim
   const source = sourceOf(parsed, registries, timing)
   try {
     const store = await BlobStore.open(cacheDirectory)
-    const announce = guarded(onEvent)
+    const announce = (event: ImageEvent): void => guarded(() => onEvent?.(event))
     const names = { asked: reference, reference: parsed, policy, architecture: architectureNameOf(architecture) }
     return await pull({ ...names, source, store, timing, signal, announce })
   } catch (error) {
@@ -84,17 +85,4 @@ async function pull(parts: Pull): Promise<PulledImage> {
     return { digest, diffId, compression: compressionOf(mediaType), sizeBytes: size, hostPath: store.hostPath(digest) }
   })
   return { reference: asked, digest, config, layers }
-}
-
-/** A listener that throws is its owner's bug: it surfaces as an uncaught exception, and the pull goes on. */
-function guarded(listener: PullOptions['onEvent']): (event: ImageEvent) => void {
-  return (event) => {
-    try {
-      listener?.(event)
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error
-      })
-    }
-  }
 }

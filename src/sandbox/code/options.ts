@@ -1,13 +1,12 @@
 /** The checks on what callers of `runCode` say. */
 
 import { z } from 'zod'
-import { callShape, environment, plainText, whole } from '../../common/validate.ts'
+import { callback, callShape, environment, plainText } from '../../common/validate.ts'
+import { retentionShape } from '../process/options.ts'
 
 export const contextDefault = 'default'
 
 export const sourceSchema: z.ZodType = z.string({ error: 'expected the source as a string' })
-
-const callback = z.custom<(text: string) => void>((value) => typeof value === 'function', 'expected a function')
 
 export const runCodeSchema: z.ZodType = z.strictObject({
   ...callShape,
@@ -19,6 +18,5 @@ export const runCodeSchema: z.ZodType = z.strictObject({
   env: environment.optional(),
   onStdout: callback.optional(),
   onStderr: callback.optional(),
-  maxBufferBytes: whole(0, 2 ** 29, 'bytes').optional(),
-  retain: z.enum(['head', 'tail', 'none'], { error: "expected 'head', 'tail' or 'none'" }).optional(),
+  ...retentionShape,
 })

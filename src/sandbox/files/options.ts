@@ -1,7 +1,7 @@
 /** What callers may say about files: the checks on it. */
 
 import { z } from 'zod'
-import { abortSignal, callShape, plainText, whole } from '../../common/validate.ts'
+import { abortSignal, callback, callShape, plainText, whole } from '../../common/validate.ts'
 
 /** The longest path that Linux takes, in bytes: PATH_MAX of 4,096, less the NUL at its end. */
 const pathBytesMax = 4_095
@@ -47,5 +47,5 @@ export const watchSchema: z.ZodType = z.strictObject({ recursive: flag, signal: 
 export const downloadSchema: z.ZodType = z.strictObject({
   ...callShape,
   maxBytes: whole(0, Number.MAX_SAFE_INTEGER, 'bytes').optional(),
-  onSkipped: z.custom((value) => typeof value === 'function', 'expected a function').optional(),
+  onSkipped: callback.optional(),
 })

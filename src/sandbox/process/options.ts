@@ -1,7 +1,7 @@
 /** What callers may say when they run a command: types, meaning, and the checks on them. */
 
 import { z } from 'zod'
-import { callShape, durationMs, environment, plainText, whole } from '../../common/validate.ts'
+import { callback, callShape, durationMs, environment, plainText, whole } from '../../common/validate.ts'
 import { signalNumber } from './signals.ts'
 
 /** A string runs in `/bin/sh -c`; an array runs without a shell. */
@@ -51,14 +51,19 @@ export const commandSchema: z.ZodType = z.union(
   },
 )
 
+/** What of a program's output is kept. */
+export const retentionShape: { maxBufferBytes: z.ZodType; retain: z.ZodType } = {
+  maxBufferBytes: whole(0, 2 ** 29, 'bytes').optional(),
+  retain: z.enum(['head', 'tail', 'none'], { error: "expected 'head', 'tail' or 'none'" }).optional(),
+}
+
 const spawnShape = {
   cwd: plainText.optional(),
   env: environment.optional(),
   user: plainText.optional(),
   ...callShape,
   killGraceMs: durationMs.optional(),
-  maxBufferBytes: whole(0, 2 ** 29, 'bytes').optional(),
-  retain: z.enum(['head', 'tail', 'none'], { error: "expected 'head', 'tail' or 'none'" }).optional(),
+  ...retentionShape,
 }
 
 export const spawnSchema: z.ZodType = z.strictObject({
@@ -66,7 +71,6 @@ export const spawnSchema: z.ZodType = z.strictObject({
   stdin: z.enum(['pipe', 'closed'], { error: "expected 'pipe' or 'closed'" }).optional(),
 })
 
-const callback = z.custom<(text: string) => void>((value) => typeof value === 'function', 'expected a function')
 const bytesOrChunks = z.custom<string | Uint8Array | AsyncIterable<string | Uint8Array>>(
   (value) =>
     typeof value === 'string' ||

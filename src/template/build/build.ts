@@ -1,14 +1,11 @@
 /** Making a template, stage by stage: boot it, set it up, start what shall run in every clone, wait until it is ready, save it. */
 
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Hypervisor, SnapshotFiles, VmSpec } from '../../hypervisor/index.ts'
 import type { Machine } from '../../machine/index.ts'
 import { idleProgram, probeInterpreters } from '../exercise.ts'
-import type { Template } from '../template.ts'
 import type { BuildGuest } from './guest.ts'
-import type { BuildLog } from './log.ts'
 import { commandOf, runSetup, startAndWait } from './steps.ts'
-import { Workbench } from './workbench.ts'
+import { Workbench, type WorkbenchParts } from './workbench.ts'
 
 /**
  * How long the guest is left alone before it is saved, in milliseconds: what its kernel still does once after booting is done then, and not in every clone again.
@@ -19,14 +16,8 @@ const settleMs = 500
 /** Of each program that is run only so that it has been run. */
 const exerciseDeadlineMs = 30_000
 
-export interface Build {
-  readonly hypervisor: Hypervisor
-  readonly template: Template
-  /** With the files that it is saved to. */
-  readonly plan: VmSpec & { readonly savesTo: SnapshotFiles }
+export interface Build extends WorkbenchParts {
   readonly stages: Stages
-  readonly log: BuildLog
-  readonly signal: AbortSignal
   readonly readyDeadlineMs?: number | undefined
 }
 

@@ -12,6 +12,7 @@ const saveDeadlineMs = 30_000
 export interface WorkbenchParts {
   readonly hypervisor: Hypervisor
   readonly template: Template
+  /** With the files that it is saved to. */
   readonly plan: VmSpec & { readonly savesTo: SnapshotFiles }
   readonly log: BuildLog
   readonly signal: AbortSignal

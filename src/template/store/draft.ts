@@ -1,11 +1,10 @@
 /** A template in the making: a directory of its own, which becomes a stored template at one stroke or is removed. */
 
-import { chmod, copyFile, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { digestFile } from '../../host/index.ts'
+import { allocatedBytes, digestFile, syncToDisk } from '../../host/index.ts'
 import type { SnapshotFiles, VmHardware } from '../../hypervisor/index.ts'
 import { formatVersion, type KeyInputs } from '../key.ts'
-import { blockBytes } from './holes.ts'
 import { files, temporaryName } from './layout.ts'
 import { manifestText } from './manifest.ts'
 import type { Place } from './place.ts'
@@ -76,7 +75,7 @@ export class Draft implements SnapshotFiles {
 
   /** What its memory takes, holes left out. */
   async allocatedBytes(): Promise<number> {
-    return (await stat(this.hostMemoryPath)).blocks * blockBytes
+    return allocatedBytes(await stat(this.hostMemoryPath))
   }
 
   /**
@@ -117,7 +116,7 @@ export class Draft implements SnapshotFiles {
       if (code === 'ENOTEMPTY' || code === 'EEXIST') return false
       throw error
     }
-    if (stage === undefined) await sync(dirname(hostPath))
+    if (stage === undefined) await syncToDisk(dirname(hostPath))
     await rememberWhole(hostPath, this.#key)
     return true
   }
@@ -129,22 +128,13 @@ export class Draft implements SnapshotFiles {
 
   async #stored(file: 'memory' | 'state', signal: AbortSignal, known?: string) {
     const hostPath = join(this.#hostPath, file)
-    const { size, blocks } = await stat(hostPath)
+    const found = await stat(hostPath)
     const sha256 = known ?? (await digestFile(hostPath, signal))
-    return { stored: { sizeBytes: size, sha256 }, allocatedBytes: blocks * blockBytes }
+    return { stored: { sizeBytes: found.size, sha256 }, allocatedBytes: allocatedBytes(found) }
   }
 }
 
 async function sealDurably(hostPath: string, mode: number): Promise<void> {
   await chmod(hostPath, mode)
-  await sync(hostPath)
-}
-
-async function sync(hostPath: string): Promise<void> {
-  const file = await open(hostPath, 'r')
-  try {
-    await file.sync()
-  } finally {
-    await file.close()
-  }
+  await syncToDisk(hostPath)
 }

@@ -16,3 +16,9 @@ export function storeFailure(cause: unknown): unknown {
     cause,
   })
 }
+
+/** For whoever makes a template anew that is damaged. */
+export function undefinedIfCorrupt(error: unknown): undefined {
+  if (WarmcellError.is(error) && error.code === 'TEMPLATE_CORRUPT') return undefined
+  throw error
+}

@@ -2,12 +2,9 @@
 
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ownIdentity } from '../../host/index.ts'
+import { allocatedBytes, ownIdentity } from '../../host/index.ts'
 import { files, isKey, parseTemporaryName } from './layout.ts'
 import type { Place } from './place.ts'
-
-/** What `st_blocks` counts in, whatever the file system's own blocks are: stat(2). */
-export const blockBytes = 512
 
 /**
  * A page that the template's guest never touched is a hole in its memory file. In a file system in memory the first clone that touches it takes a page there, and
@@ -22,7 +19,7 @@ export async function holesMib({ hostPath }: Place): Promise<number> {
 
 async function holesOf(hostPath: string): Promise<number> {
   return stat(hostPath).then(
-    ({ size, blocks }) => Math.max(0, size - blocks * blockBytes),
+    (found) => Math.max(0, found.size - allocatedBytes(found)),
     () => 0, // It has gone meanwhile, or has none yet.
   )
 }

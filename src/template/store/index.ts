@@ -1,6 +1,6 @@
 export { digestData } from './data-digest.ts'
 export type { Draft } from './draft.ts'
-export { storeFailure } from './failure.ts'
+export { storeFailure, undefinedIfCorrupt } from './failure.ts'
 export { orphanPlaceSweeper, templateSweeper } from './leftovers.ts'
 export { templateNameAt } from './manifest.ts'
 export { templateParent } from './place.ts'

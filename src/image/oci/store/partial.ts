@@ -4,6 +4,7 @@ import { createHash, type Hash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { syncToDisk } from '../../../host/index.ts'
 import { piecesOf } from '../source/host-file.ts'
 
 /** Of the user alone to read; whole ones are for nobody to write. */
@@ -64,12 +65,7 @@ export class PartialBlob {
     await this.#file.chmod(modes.whole)
     await this.#file.sync()
     await rename(this.#hostPath, hostPath)
-    const directory = await open(dirname(hostPath), 'r')
-    try {
-      await directory.sync()
-    } finally {
-      await directory.close()
-    }
+    await syncToDisk(dirname(hostPath))
   }
 
   async remove(): Promise<void> {

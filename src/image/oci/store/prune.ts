@@ -4,7 +4,7 @@ import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { abortSignal, assertValid, durationMs, plainText } from '../../../common/validate.ts'
-import { leftIn, namesIn, parseIdentity, ticketsLeft, withLock } from '../../../host/index.ts'
+import { leftIn, namesIn, ownerInPart, removeFile, ticketsLeft, withLock } from '../../../host/index.ts'
 import { layoutOf, type StoreLayout } from './layout.ts'
 import { ignoreAbsent } from './store.ts'
 
@@ -87,12 +87,5 @@ async function isOlder(hostPath: string, olderThan: number): Promise<boolean> {
 
 /** Records of tags that a process was writing when it ended. */
 function halfWritten({ references }: StoreLayout) {
-  return leftIn(references, {
-    kind: 'file',
-    parse: (name) => {
-      const owner = parseIdentity(name.split('.')[1] ?? '')
-      return owner && { owner }
-    },
-    remove: (hostPath) => rm(hostPath, { force: true }).then(() => true),
-  })
+  return leftIn(references, { kind: 'file', parse: (name) => ownerInPart(name, 1), remove: removeFile })
 }
