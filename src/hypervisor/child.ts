@@ -7,9 +7,8 @@ import type { Duplex, Readable } from 'node:stream'
 import { RetainedBytes } from '../common/retained.ts'
 import { WarmcellError } from '../errors.ts'
 import { assertDescriptorsFor } from './descriptor-room.ts'
-import { firstDescriptor } from './gate.ts'
 import type { VmEnd } from './hypervisor.ts'
-import type { Launch, Launched } from './launcher.ts'
+import { firstDescriptor, type Launch, type Launched } from './launcher.ts'
 import { strayDescriptors } from './stray-descriptors.ts'
 
 /** Nothing of the host's environment is a child's business. */

@@ -1,9 +1,6 @@
 /** The last link before a program: it waits for a word of the host, so that nothing begins for a host that has died meanwhile. */
 
-import type { Launch, Launched } from './launcher.ts'
-
-/** Where a child's inheritance begins: behind its standard streams. */
-export const firstDescriptor = 3
+import { firstDescriptor, type Launch, type Launched } from './launcher.ts'
 
 /**
  * A shell that reads a line from the launch's gate and then becomes the program; at the end of the pipe, which is the host's, it ends. It reads byte by byte: what comes behind the

@@ -1,6 +1,6 @@
 export { type LaunchedChild, startChild, withFiles } from './child.ts'
 export { directLauncher } from './direct-launcher.ts'
-export { firstDescriptor, gateWords, openGate } from './gate.ts'
+export { gateWords, openGate } from './gate.ts'
 export type {
   Hypervisor,
   Isolation,
@@ -14,5 +14,12 @@ export type {
   VmSnapshot,
   VmSpec,
 } from './hypervisor.ts'
-export type { Launch, Launched, LaunchedProgram, Launcher, LaunchLimits } from './launcher.ts'
+export {
+  firstDescriptor,
+  type Launch,
+  type Launched,
+  type LaunchedProgram,
+  type Launcher,
+  type LaunchLimits,
+} from './launcher.ts'
 export { findProgram } from './program.ts'

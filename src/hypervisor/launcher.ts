@@ -3,6 +3,9 @@
 import type { Duplex } from 'node:stream'
 import type { VmEnd } from './hypervisor.ts'
 
+/** Where a child's inheritance begins: behind its standard streams. */
+export const firstDescriptor = 3
+
 /** A program with everything that it needs of the host. What is not named here, one that a guest has taken over need not find. */
 export interface Launch {
   /** The microVM, for messages and for the record of what runs. */
@@ -10,7 +13,7 @@ export interface Launch {
   /** The program, and the files that belong to it wherever it runs. */
   readonly program: LaunchedProgram
   readonly args: readonly string[]
-  /** How many two-way pipes it inherits, from descriptor 3 on. */
+  /** How many two-way pipes it inherits, from {@link firstDescriptor} on. */
   readonly pipes: number
   /**
    * Which of them brings it a line break before all else, once everything is in place that ends it with its host; until then it does not begin, and if its host dies it never does. Of no

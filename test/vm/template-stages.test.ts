@@ -6,18 +6,18 @@ import { chmodSync, closeSync, openSync, readdirSync, readFileSync, writeSync } 
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import {
   type BuildEvent,
   createPool,
-  openTemplates,
   type Sandbox,
   type TemplateCatalog,
   type TemplateRecord,
   type TemplateSpec,
 } from '../../src/index.ts'
-import { Scratch } from '../support/scratch.ts'
+import type { Scratch } from '../support/scratch.ts'
 import { cloneFactLines, cloneFacts } from './clone-facts.ts'
+import { buildSteps, templatesOfThisFile } from './stored-templates.ts'
 import { eventually, vmProcesses } from './vm.ts'
 
 const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
@@ -30,21 +30,13 @@ const token = (name: string): string =>
 
 let scratch: Scratch
 let templates: TemplateCatalog
-beforeAll(async () => {
-  scratch = new Scratch()
-  vi.stubEnv('WARMCELL_TEMPLATE_DIR', scratch.join('memory'))
-  templates = await openTemplates({ isolation: 'emulated', stateDir: scratch.join('state/warmcell') })
-})
-afterAll(() => {
-  vi.unstubAllEnvs()
-  scratch[Symbol.dispose]()
+const stored = templatesOfThisFile()
+beforeAll(() => {
+  ;({ scratch, templates } = stored())
 })
 
 async function build(spec: TemplateSpec, name = 'mine'): Promise<{ digest: string; steps: string[]; sizeBytes: number }> {
-  const steps: string[] = []
-  const onEvent = (event: BuildEvent): void => void (event.type === 'step' && steps.push(event.step))
-  const { digest, sizeBytes } = await templates.build(name, { resources, ...spec }, { onEvent })
-  expect(vmProcesses()).toEqual([])
+  const { digest, steps, sizeBytes } = await buildSteps(templates, name, { resources, ...spec })
   return { digest, steps, sizeBytes }
 }
 

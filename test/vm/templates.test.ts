@@ -5,9 +5,10 @@ import { chmodSync, readdirSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { type BuildEvent, openTemplates, type TemplateCatalog, type TemplateSpec } from '../../src/index.ts'
-import { Scratch } from '../support/scratch.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
+import type { BuildEvent, TemplateCatalog, TemplateSpec } from '../../src/index.ts'
+import type { Scratch } from '../support/scratch.ts'
+import { buildSteps, templatesOfThisFile } from './stored-templates.ts'
 import { vmProcesses } from './vm.ts'
 
 const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
@@ -21,21 +22,13 @@ const web: TemplateSpec = {
 
 let scratch: Scratch
 let templates: TemplateCatalog
-beforeAll(async () => {
-  scratch = new Scratch()
-  vi.stubEnv('WARMCELL_TEMPLATE_DIR', scratch.join('memory'))
-  templates = await openTemplates({ isolation: 'emulated', stateDir: scratch.join('state/warmcell') })
-})
-afterAll(() => {
-  vi.unstubAllEnvs()
-  scratch[Symbol.dispose]()
+const stored = templatesOfThisFile()
+beforeAll(() => {
+  ;({ scratch, templates } = stored())
 })
 
 async function build(spec: TemplateSpec): Promise<{ digest: string; steps: string[] }> {
-  const steps: string[] = []
-  const onEvent = (event: BuildEvent): void => void (event.type === 'step' && steps.push(event.step))
-  const { digest } = await templates.build('web', spec, { onEvent })
-  expect(vmProcesses()).toEqual([])
+  const { digest, steps } = await buildSteps(templates, 'web', spec)
   return { digest, steps }
 }
 

@@ -46,6 +46,16 @@ export function vmProcesses(id = ''): number[] {
     .map(Number)
 }
 
+/** Whether a process is one of what another has started, however many lie between. One that has ended is not. */
+export function descendsFrom(pid: number, ancestor: number): boolean {
+  try {
+    const parent = Number(fieldsOf(`${pid}`)[1])
+    return parent === ancestor || (parent > 1 && descendsFrom(parent, ancestor))
+  } catch {
+    return false
+  }
+}
+
 /** One that only starts QEMU has the same words behind a `--`. */
 function isVm(pid: string, id: string): boolean {
   const argv = argvOf(pid)

@@ -18,17 +18,17 @@ export const endOfTar: Buffer = Buffer.alloc(2 * blockBytes)
 
 /** A directory; its path is relative to the root, as latin1. */
 export function directoryEntry(path: string, said: Attributes): Buffer[] {
-  return [...attributesOf(said), ...entry(types.directory, path === '' ? './' : path, '', said, 0, 0, 0)]
+  return [...attributesOf(said), ...entry({ type: types.directory, path: path === '' ? './' : path, said })]
 }
 
 /** Anything else. The bytes of a file are to follow, and {@link paddingOf} them. */
 export function leafEntry(path: string, { kind, said, target, sizeBytes, major, minor }: Leaf): Buffer[] {
-  return [...attributesOf(said), ...entry(types[kind], path, target, said, sizeBytes, major, minor)]
+  return [...attributesOf(said), ...entry({ type: types[kind], path, target, said, sizeBytes, major, minor })]
 }
 
 /** Another name of a leaf that has been there. */
 export function linkEntry(path: string, target: string, said: Attributes): Buffer[] {
-  return entry(types.link, path, target, said, 0, 0, 0)
+  return entry({ type: types.link, path, target, said })
 }
 
 /** What fills a file's last block. */
@@ -36,18 +36,21 @@ export function paddingOf(sizeBytes: number): Buffer {
   return endOfTar.subarray(0, -sizeBytes & (blockBytes - 1))
 }
 
-function entry(
-  type: string,
-  path: string,
-  target: string,
-  said: Attributes,
-  sizeBytes: number,
-  major: number,
-  minor: number,
-): Buffer[] {
+/** What a header says; what is left out is nothing. */
+interface Header {
+  readonly type: string
+  readonly path: string
+  readonly target?: string
+  readonly said: Attributes
+  readonly sizeBytes?: number
+  readonly major?: number
+  readonly minor?: number
+}
+
+function entry(plain: Header): Buffer[] {
   const long = (kind: string, text: string): Buffer[] =>
     text.length > nameBytesMax ? extension(kind, Buffer.from(`${text}\0`, 'latin1')) : []
-  return [...long('K', target), ...long('L', path), header(type, path, target, said, sizeBytes, major, minor)]
+  return [...long('K', plain.target ?? ''), ...long('L', plain.path), header(plain)]
 }
 
 /** Before the long names: the tool forgets those that come before it. */
@@ -70,18 +73,10 @@ function record(text: string): string {
 const nobody: Attributes = { mode: 0, uid: 0, gid: 0, mtimeSeconds: 0, attributes: new Map() }
 
 function extension(type: string, bytes: Buffer): Buffer[] {
-  return [header(type, '././@LongLink', '', nobody, bytes.length, 0, 0), bytes, paddingOf(bytes.length)]
+  return [header({ type, path: '././@LongLink', said: nobody, sizeBytes: bytes.length }), bytes, paddingOf(bytes.length)]
 }
 
-function header(
-  type: string,
-  path: string,
-  target: string,
-  said: Attributes,
-  sizeBytes: number,
-  major: number,
-  minor: number,
-): Buffer {
+function header({ type, path, target = '', said, sizeBytes = 0, major = 0, minor = 0 }: Header): Buffer {
   const block = Buffer.alloc(blockBytes)
   block.write(path, 0, nameBytesMax, 'latin1')
   number(block, 100, 8, said.mode)

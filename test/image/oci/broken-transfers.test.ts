@@ -62,11 +62,17 @@ test('a connection that is cut is gone on with from where it was', async () => {
       'content-length': body.length - from,
       'content-range': `bytes ${from}-${body.length - 1}/${body.length}`,
     })
-    response.write(body.subarray(from, from + 100_000), () => response.destroy())
+    response.write(body.subarray(from, from + 100_000), () => setTimeout(() => response.destroy(), 200))
     return true
   })
   assertWhole(await pull(), image)
-  expect(ranges()).toEqual([undefined, 'bytes=100000-', 'bytes=200000-'])
+  const froms = ranges().map((range) => Number(/^bytes=(\d+)-$/.exec(range ?? 'bytes=0-')?.[1]))
+  expect(froms).toHaveLength(3)
+  // A client may lose with the connection what it was sent last and has not read; what it has read it never asks for again.
+  for (const step of froms.slice(1).map((from, at) => from - (froms[at] as number))) {
+    expect(step).toBeGreaterThan(0)
+    expect(step).toBeLessThanOrEqual(100_000)
+  }
   expect(cacheOf(scratch).partial).toEqual([])
 })
 
