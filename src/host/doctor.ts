@@ -30,6 +30,8 @@ export interface DoctorFacts {
   readonly hypervisor: () => Promise<string>
   /** A sentence about the guest image. */
   readonly guestImage: () => Promise<string>
+  /** The programs that make disks of container images: nothing else needs them. */
+  readonly imageTools: () => Promise<string>
   readonly hardware: () => Promise<HardwareVerdict>
   /** What holds a microVM's process. */
   readonly confinement: () => Promise<Pick<Confinement, 'held' | 'missing'>>
@@ -54,6 +56,7 @@ export async function examine(facts: DoctorFacts): Promise<DoctorReport> {
     system(),
     hypervisor,
     guestImage,
+    await imageTools(facts),
     hardware ?? { name: 'accelerator', status: 'warn', detail: 'Not tried: no guest can be booted yet.' },
     ...(canRun ? await confinement(facts) : []),
     memory(),
@@ -78,6 +81,11 @@ async function finding(name: string, find: () => Promise<string>): Promise<Docto
       ...(fix !== undefined && { fix }),
     }
   }
+}
+
+async function imageTools(facts: DoctorFacts): Promise<DoctorCheck> {
+  const found = await finding('image tools', facts.imageTools)
+  return found.status === 'fail' ? { ...found, status: 'warn' } : found
 }
 
 async function accelerator(facts: DoctorFacts): Promise<DoctorCheck> {

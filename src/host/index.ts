@@ -6,8 +6,10 @@ export {
   cgroupsLeft,
   confine,
   confinementParts,
+  HeldProgram,
   infoOf,
   noteGaps,
+  type ProgramUse,
 } from './confinement/index.ts'
 export { type DoctorCheck, type DoctorFacts, type DoctorReport, examine } from './doctor.ts'
 export { digestFile, fingerprint, knownDigest } from './file-digest.ts'

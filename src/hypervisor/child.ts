@@ -8,7 +8,7 @@ import { RetainedBytes } from '../common/retained.ts'
 import { WarmcellError } from '../errors.ts'
 import { assertDescriptorsFor } from './descriptor-room.ts'
 import type { VmEnd } from './hypervisor.ts'
-import { firstDescriptor, type Launch, type Launched } from './launcher.ts'
+import { firstDescriptor, type Launch, type Launched, type StandardStreams } from './launcher.ts'
 import { strayDescriptors } from './stray-descriptors.ts'
 
 /** Nothing of the host's environment is a child's business. */
@@ -59,7 +59,8 @@ export async function startChild(command: readonly string[], launch: Launch, opt
   try {
     for (const hostPath of launch.opens) files.push(await open(hostPath, 'r'))
     const pipes = (count: number) => Array<'pipe'>(count).fill('pipe')
-    const stdio = ['ignore', 'ignore', 'pipe', ...pipes(launch.pipes), ...files.map(({ fd }) => fd), ...pipes(ownPipes)] as const
+    const standard = launch.standard ? 'pipe' : 'ignore'
+    const stdio = [standard, standard, 'pipe', ...pipes(launch.pipes), ...files.map(({ fd }) => fd), ...pipes(ownPipes)] as const
     const [file = '', ...args] = command
     const inherited = await withoutStrays(stdio, files)
     assertDescriptorsFor(inherited)
@@ -91,6 +92,7 @@ type StdioItem = 'ignore' | 'pipe' | number
 
 export class LaunchedChild implements Launched {
   readonly pipes: readonly Duplex[]
+  readonly standard: StandardStreams | undefined
   /** Those that are this process's own. */
   readonly ownPipes: readonly Duplex[]
   readonly #log = new RetainedBytes(logBytesMax, 'tail')
@@ -105,7 +107,9 @@ export class LaunchedChild implements Launched {
     const stdio = child.stdio as unknown as readonly Duplex[]
     this.pipes = stdio.slice(firstDescriptor, firstDescriptor + pipes)
     this.ownPipes = stdio.slice(firstDescriptor + pipes + opens.length).filter((pipe) => pipe !== null)
-    for (const pipe of [...this.pipes, ...this.ownPipes]) pipe.on('error', () => {})
+    const { stdin, stdout } = child
+    this.standard = stdin && stdout ? { input: stdin, output: stdout } : undefined
+    for (const pipe of [...this.pipes, ...this.ownPipes, stdin, stdout]) pipe?.on('error', () => {})
     // From the first byte on: what a child has left unread when it exits, Node throws away.
     const log = child.stderr as Readable
     log.on('error', () => {}).on('data', (chunk: Buffer) => this.#log.push(chunk))

@@ -21,5 +21,6 @@ export {
   type LaunchedProgram,
   type Launcher,
   type LaunchLimits,
+  type StandardStreams,
 } from './launcher.ts'
 export { findProgram } from './program.ts'

@@ -1,6 +1,6 @@
 /** How a hypervisor's process comes to run on this host, and what it may reach there: the interface that hypervisors start it through. */
 
-import type { Duplex } from 'node:stream'
+import type { Duplex, Readable, Writable } from 'node:stream'
 import type { VmEnd } from './hypervisor.ts'
 
 /** Where a child's inheritance begins: behind its standard streams. */
@@ -13,6 +13,8 @@ export interface Launch {
   /** The program, and the files that belong to it wherever it runs. */
   readonly program: LaunchedProgram
   readonly args: readonly string[]
+  /** Whether its standard input and output are its holder's, as pipes. Otherwise they lead nowhere. */
+  readonly standard?: boolean
   /** How many two-way pipes it inherits, from {@link firstDescriptor} on. */
   readonly pipes: number
   /**
@@ -49,11 +51,19 @@ export interface LaunchLimits {
   readonly fileMib: number
 }
 
+/** A program's standard input and output, from the other side. What is left unread in the output is the reader's to end. */
+export interface StandardStreams {
+  readonly input: Writable
+  readonly output: Readable
+}
+
 /** A program that runs. Whoever holds it ends it. */
 export interface Launched {
   /** Of the program itself, whatever stands between it and this process. */
   readonly pid: number
   readonly pipes: readonly Duplex[]
+  /** Where its launch asked for them. */
+  readonly standard?: StandardStreams | undefined
   /** Resolves when it has ended and nothing of it is left; never rejects. */
   readonly ended: Promise<VmEnd>
   /** The end of what it has written to its standard error, as it is: it may be hostile. */

@@ -24,3 +24,4 @@ export {
 export { registriesOfEnvironment } from './registries.ts'
 export { rootFormatOf } from './root-image.ts'
 export { type RootImage, RootImages } from './root-images.ts'
+export { imageToolsThere } from './tool.ts'

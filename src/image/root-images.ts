@@ -1,12 +1,14 @@
 /** Container images as root file systems: pulled, made a disk each, and kept for whoever asks next. */
 
 import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { SharedWork } from '../common/shared-work.ts'
 import { allocatedBytes } from '../host/index.ts'
 import type { ImagePruneOptions, ImagePruneReport } from './catalog.ts'
 import { diskKey, makeDisk } from './disk/index.ts'
 import { Disks } from './disks.ts'
 import { type ImageConfig, type ImageEvent, type PullPolicy, pruneBlobs, pullImage, type Registries } from './oci/index.ts'
+import { Tools } from './tool.ts'
 
 export interface RootImagesOptions {
   /** Where images and their disks are kept; all of it can be made again. */
@@ -35,11 +37,13 @@ export interface RootImage {
 export class RootImages {
   readonly #options: RootImagesOptions
   readonly #disks: Disks
+  readonly #tools: Tools
   readonly #roots: SharedWork<RootImage, ImageEvent> = new SharedWork()
 
   constructor(options: RootImagesOptions) {
     this.#options = options
     this.#disks = new Disks(options.cacheDirectory)
+    this.#tools = new Tools(join(options.cacheDirectory, 'programs'))
   }
 
   /**
@@ -62,8 +66,10 @@ export class RootImages {
   ): Promise<RootImage> {
     const { cacheDirectory, registries } = this.#options
     const image = await pullImage(reference, { cacheDirectory, registries, policy, onEvent: announce, signal })
-    const key = await diskKey(image)
-    const hostPath = await this.#disks.use(key, signal, (made) => makeDisk(image, made, { onEvent: announce, signal }))
+    const key = await diskKey(image, this.#tools)
+    const hostPath = await this.#disks.use(key, signal, (made) =>
+      makeDisk(image, made, { tools: this.#tools, onEvent: announce, signal }),
+    )
     const sizeBytes = allocatedBytes(await stat(hostPath))
     return { hostPath, key, digest: image.digest, sizeBytes, config: image.config }
   }

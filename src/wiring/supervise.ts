@@ -13,7 +13,7 @@ import {
   type ReapReport,
   sweep,
 } from '../host/index.ts'
-import { findGuestImage } from '../image/index.ts'
+import { findGuestImage, imageToolsThere } from '../image/index.ts'
 import { wantedIsolation } from '../pool/index.ts'
 import { templateParent } from '../template/index.ts'
 import { allSweepersOf, findHypervisor, hardwareVerdict, hypervisorName, microvms } from './host.ts'
@@ -32,6 +32,7 @@ export async function doctor(): Promise<DoctorReport> {
       const { kernelRelease, hostDirectory } = await image
       return `Linux ${kernelRelease}, at ${hostDirectory}`
     },
+    imageTools: imageToolsThere,
     hardware: async () => hardwareVerdict((await found).hypervisor, await image, stateDirectory, true),
     confinement: async () => (await found).confinement,
     stateDirectory: async () => {

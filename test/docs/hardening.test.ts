@@ -8,6 +8,7 @@ const facts: DoctorFacts = {
   wanted: 'hardware',
   hypervisor: async () => 'QEMU 10.0.2',
   guestImage: async () => 'Linux 6.12',
+  imageTools: async () => 'They are there.',
   hardware: async () => ({ works: true, detail: 'A guest booted under the accelerator.' }),
   confinement: async () => ({ held: [], missing: confinementParts.map((part) => ({ part, detail: 'It is missing.' })) }),
   stateDirectory: async () => '/state',

@@ -6,6 +6,7 @@ const healthy: DoctorFacts = {
   wanted: 'hardware',
   hypervisor: async () => 'QEMU 10.0.2',
   guestImage: async () => 'Linux 6.12',
+  imageTools: async () => 'They are there.',
   hardware: async () => ({ works: true, detail: 'A guest booted under the accelerator.' }),
   confinement: async () => ({ held: ['namespaces'], missing: [] }),
   stateDirectory: async () => '/state',
@@ -32,6 +33,15 @@ test('an accelerator that does not work fails only who wants it, and names the p
   const lenient = await examine({ ...healthy, wanted: 'emulated', hardware: broken })
   expect(lenient).toMatchObject({ ok: true, isolation: 'emulated' })
   expect(check(lenient, 'accelerator')).toMatchObject({ status: 'warn' })
+})
+
+test('without the programs that make disks of images all else goes on', async () => {
+  const missing = new WarmcellError('HOST_UNSUPPORTED', 'There is no tar2sqfs.', { hint: 'Install it.' })
+  const report = await examine({ ...healthy, imageTools: () => Promise.reject(missing) })
+  expect(report.ok).toBe(true)
+  expect(check(report, 'image tools')).toEqual({
+    ...{ name: 'image tools', status: 'warn', detail: 'There is no tar2sqfs.', fix: 'Install it.' },
+  })
 })
 
 test('what is lacking is a finding with its fix apart, and never thrown', async () => {

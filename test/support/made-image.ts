@@ -1,8 +1,11 @@
 /** Container images of layers that a test has made, as if they had been pulled. */
 
 import { createHash } from 'node:crypto'
+import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { makeDisk } from '../../src/image/disk/index.ts'
 import type { LayerCompression, PulledImage, PulledLayer } from '../../src/image/oci/contract.ts'
+import { Tools } from '../../src/image/tool.ts'
 import { program } from './run.ts'
 import type { Scratch } from './scratch.ts'
 
@@ -12,6 +15,17 @@ export interface MadeLayer {
   /** In place of what it is packed to. */
   readonly blob?: Buffer
   readonly diffId?: string
+}
+
+/** What holds them on this machine is found out once for a file of tests. */
+export const tools: Tools = new Tools(join(process.env.XDG_STATE_HOME as string, 'programs'))
+
+export function diskOf(
+  image: PulledImage,
+  hostOutputPath: string,
+  options: Partial<Parameters<typeof makeDisk>[2]> = {},
+): ReturnType<typeof makeDisk> {
+  return makeDisk(image, hostOutputPath, { tools, ...options })
 }
 
 let made = 0

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { makeDisk } from '../../src/image/disk/index.ts'
 import { findGuestImage } from '../../src/image/index.ts'
-import { pulledImage } from '../support/made-image.ts'
+import { diskOf, pulledImage } from '../support/made-image.ts'
 import { program } from '../support/run.ts'
 import { Scratch } from '../support/scratch.ts'
 import { directory, file, link, symlink, type TarPart, tarOf } from '../support/tar.ts'
@@ -41,7 +40,7 @@ beforeAll(async () => {
     file('latin-\xe9', 'utf-8 here'),
   ]
   const upper = [file('.wh.hidden'), file('cleared/.wh..wh..opq'), file('cleared/new', 'new'), link('third', 'bin/big')]
-  await makeDisk(
+  await diskOf(
     pulledImage(scratch, { tar: tarOf(...base), compression: 'gzip' }, { tar: tarOf(...upper), compression: 'zstd' }),
     disk,
   )

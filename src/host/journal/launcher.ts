@@ -32,10 +32,10 @@ async function discard(launched: Launched): Promise<void> {
 }
 
 function follow(launched: Launched, entry: OpenEntry): Launched {
-  const { pid, pipes } = launched
+  const { pid, pipes, standard } = launched
   const ended = launched.ended.then(async (end) => {
     await entry.end()
     return end
   })
-  return { pid, pipes, ended, logTail: () => launched.logTail(), signal: (name) => launched.signal(name) }
+  return { pid, pipes, standard, ended, logTail: () => launched.logTail(), signal: (name) => launched.signal(name) }
 }

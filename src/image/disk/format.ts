@@ -1,11 +1,9 @@
 /** Which file system a disk has, and by what it is known: equal keys, equal files. */
 
 import { createHash } from 'node:crypto'
-import { text } from 'node:stream/consumers'
-import { foreignText } from '../../common/text.ts'
 import type { PulledImage } from '../oci/contract.ts'
 import type { RootFormat } from '../root-image.ts'
-import { startTool } from '../tool.ts'
+import type { Tools } from '../tool.ts'
 
 export const diskFormat: RootFormat = 'squashfs'
 
@@ -22,6 +20,8 @@ export function toolArguments(hostOutputPath: string, jobs: number): string[] {
     '--quiet',
     // What it cannot take is an error, and nothing is left out in silence.
     '--no-skip',
+    // The file is there already, as the one that it may write to.
+    '--force',
     ...['--compressor', compressor, '--comp-extra', `level=${compressionLevel}`],
     ...['--block-size', String(blockBytes)],
     ...['--num-jobs', String(jobs)],
@@ -35,25 +35,12 @@ export function toolArguments(hostOutputPath: string, jobs: number): string[] {
  *
  * @throws `HOST_UNSUPPORTED` without the tool
  */
-export async function diskKey(image: Pick<PulledImage, 'layers'>): Promise<string> {
-  const facts = [diskFormatVersion, ...toolArguments('', 0), await toolVersion(), ...image.layers.map(({ diffId }) => diffId)]
+export async function diskKey(image: Pick<PulledImage, 'layers'>, tools: Tools): Promise<string> {
+  const facts = [
+    diskFormatVersion,
+    ...toolArguments('', 0),
+    await tools.version('tar2sqfs'),
+    ...image.layers.map(({ diffId }) => diffId),
+  ]
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex')
-}
-
-let known: Promise<string> | undefined
-
-/** Asked once in the life of this process. */
-function toolVersion(): Promise<string> {
-  known ??= askVersion().catch((error: unknown) => {
-    known = undefined
-    throw error
-  })
-  return known
-}
-
-async function askVersion(): Promise<string> {
-  const tool = startTool('tar2sqfs', ['--version'])
-  tool.stdin.end()
-  const [words] = await Promise.all([text(tool.stdout), tool.ended])
-  return foreignText(words.split('\n')[0] ?? '')
 }

@@ -13,12 +13,13 @@ import { defaultLayerLimits, type LayerLimits, readTree } from '../layers/index.
 import type { ImageEvent, PulledImage } from '../oci/contract.ts'
 import { Progress } from '../progress.ts'
 import type { RootFormat } from '../root-image.ts'
-import { startTool } from '../tool.ts'
+import type { Tools } from '../tool.ts'
 import { diskFormat, toolArguments } from './format.ts'
 import { addHome } from './home.ts'
 import { ImageTar } from './image-tar.ts'
 
 interface DiskOptions {
+  readonly tools: Tools
   onEvent?: ((event: ImageEvent) => void) | undefined
   signal?: AbortSignal | undefined
   /** In place of some of the defaults. */
@@ -35,21 +36,30 @@ interface Disk {
 /** More only wait for each other: the bytes come from one pipe. */
 const jobsMax = 4
 
+const mib = 1_048_576
+
+/** What a disk has beside the bytes of its files, at most: names, owners and places of all entries. */
+const tablesMibMax = 1_024
+
+/** It holds the names in memory, as this process does, and a few blocks for each job. */
+const toolMemoryMib = 2_048
+
 /**
  * Makes the disk in a file beside the output, and renames it when it is whole: read-only, and on the disk. On any failure nothing is left.
  * Equal images give equal bytes.
  *
  * @throws `IMAGE` for an image that breaks a rule of {@link LayerLimits} or of the specification, and when the disk cannot be written; `HOST_UNSUPPORTED` without the tool
  */
-export async function makeDisk(image: PulledImage, hostOutputPath: string, options: DiskOptions = {}): Promise<Disk> {
-  const { signal, onEvent } = options
+export async function makeDisk(image: PulledImage, hostOutputPath: string, options: DiskOptions): Promise<Disk> {
+  const { tools, signal, onEvent } = options
   signal?.throwIfAborted()
   // Each blob is read twice.
   const totalBytes = 2 * image.layers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
   const progress = new Progress('disk', image.reference, totalBytes, (event) => onEvent?.(event))
   progress.begin()
+  const limits = { ...defaultLayerLimits, ...options.limits }
   const reading = {
-    limits: { ...defaultLayerLimits, ...options.limits },
+    ...{ limits, tools },
     onRead: (bytes: number) => progress.add(bytes),
     signal,
   }
@@ -61,7 +71,9 @@ export async function makeDisk(image: PulledImage, hostOutputPath: string, optio
   // What cannot be removed now is found by `disksLeft`; why the disk failed is what has to be said.
   cleanup.defer(() => rm(hostDraftPath, { force: true }).catch(() => {}))
   try {
-    const tool = startTool('tar2sqfs', toolArguments(hostDraftPath, Math.min(availableParallelism(), jobsMax)))
+    const args = toolArguments(hostDraftPath, Math.min(availableParallelism(), jobsMax))
+    const output = { hostPath: hostDraftPath, mibMax: Math.ceil(limits.imageBytesMax / mib) + tablesMibMax }
+    const tool = await tools.start('tar2sqfs', { args, memoryMib: toolMemoryMib, output })
     cleanup.defer(() => tool.kill())
     if (signal) cleanup.defer(onAbort(signal, () => void tool.kill()))
     tool.stdout.resume()

@@ -2,6 +2,7 @@
 
 import { WarmcellError } from '../../errors.ts'
 import type { PulledImage, PulledLayer } from '../oci/contract.ts'
+import type { Tools } from '../tool.ts'
 import { ImageTree } from './apply.ts'
 import type { LayerLimits } from './limits.ts'
 import { layerFailure, Refusal } from './refusal.ts'
@@ -11,6 +12,7 @@ import { unpacked } from './unpack.ts'
 
 export interface ReadOptions {
   readonly limits: LayerLimits
+  readonly tools: Tools
   /** Told of each so many bytes of blobs that were read. */
   readonly onRead: (bytes: number) => void
   readonly signal?: AbortSignal | undefined
@@ -30,7 +32,7 @@ export async function readTree(image: PulledImage, options: ReadOptions): Promis
     await worded(layer, signal, async () => {
       const reader = new TarReader()
       let ordinal = 0
-      for await (const piece of unpacked(layer, limits, options.onRead)) {
+      for await (const piece of unpacked(layer, limits, options.tools, options.onRead)) {
         signal?.throwIfAborted()
         imageBytes += piece.length
         if (imageBytes > limits.imageBytesMax)
@@ -68,14 +70,14 @@ export async function* contentsOf(
 async function* layerContents(
   layer: PulledLayer,
   files: ReadonlyMap<number, Leaf>,
-  { limits, onRead, signal }: ReadOptions,
+  { limits, tools, onRead, signal }: ReadOptions,
 ): AsyncGenerator<Contents, void, void> {
   const reader = new TarReader()
   let ordinal = 0
   let taken = 0
   let taking = false
   try {
-    for await (const piece of unpacked(layer, limits, onRead)) {
+    for await (const piece of unpacked(layer, limits, tools, onRead)) {
       signal?.throwIfAborted()
       for (const event of reader.push(piece)) {
         if (event.type === 'content') {

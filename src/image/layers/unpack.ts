@@ -6,15 +6,18 @@ import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { WarmcellError } from '../../errors.ts'
 import type { PulledLayer } from '../oci/contract.ts'
-import { startTool } from '../tool.ts'
+import type { Tools } from '../tool.ts'
 import type { LayerLimits } from './limits.ts'
 import { Refusal } from './refusal.ts'
 
 /** Read, and unpacked, at a time: 0.2 ms of the event loop with its digest. */
 const pieceBytes = 131_072
 
-/** What zstd may take to unpack: its own default, which anything that is not packed for long ranges keeps to. */
-const zstdMemoryMib = 128
+/** What zstd may look back in what it has unpacked: its own default, which anything that is not packed for long ranges keeps to. */
+const zstdWindowMib = 128
+
+/** The whole of it: the window, and its own. */
+const zstdMemoryMib = 2 * zstdWindowMib
 
 /**
  * The tar file, piece by piece.
@@ -25,12 +28,13 @@ const zstdMemoryMib = 128
 export async function* unpacked(
   layer: PulledLayer,
   limits: LayerLimits,
+  tools: Tools,
   onRead: (bytes: number) => void,
 ): AsyncGenerator<Buffer, void, void> {
   const free = Math.max(limits.unpackedBytesFree, layer.sizeBytes * limits.compressionRatioMax)
   const digest = createHash('sha256')
   let bytes = 0
-  for await (const piece of streams[layer.compression](readBlob(layer.hostPath, onRead))) {
+  for await (const piece of streams[layer.compression](readBlob(layer.hostPath, onRead), tools)) {
     bytes += piece.length
     if (bytes > limits.layerBytesMax) throw new Refusal(`unpacks to more than ${limits.layerBytesMax} bytes`)
     if (bytes > free) throw new Refusal(`unpacks to more than ${limits.compressionRatioMax} times its ${layer.sizeBytes} bytes`)
@@ -48,7 +52,7 @@ async function* readBlob(hostPath: string, onRead: (bytes: number) => void): Asy
   }
 }
 
-type Unpack = (blob: AsyncGenerator<Buffer, void, void>) => AsyncIterable<Buffer>
+type Unpack = (blob: AsyncGenerator<Buffer, void, void>, tools: Tools) => AsyncIterable<Buffer>
 
 const streams: Readonly<Record<PulledLayer['compression'], Unpack>> = { none: (blob) => blob, gzip: gunzipped, zstd: unzstd }
 
@@ -61,8 +65,9 @@ function gunzipped(blob: AsyncGenerator<Buffer, void, void>): AsyncIterable<Buff
 }
 
 /** By the program: Node 20 has no zstd. It is a process of its own, so a window of its full size costs this one nothing. */
-async function* unzstd(blob: AsyncGenerator<Buffer, void, void>): AsyncGenerator<Buffer, void, void> {
-  const tool = startTool('zstd', ['--decompress', '--stdout', '--quiet', '--no-progress', `--memory=${zstdMemoryMib}MB`])
+async function* unzstd(blob: AsyncGenerator<Buffer, void, void>, tools: Tools): AsyncGenerator<Buffer, void, void> {
+  const args = ['--decompress', '--stdout', '--quiet', '--no-progress', `--memory=${zstdWindowMib}MB`]
+  const tool = await tools.start('zstd', { args, memoryMib: zstdMemoryMib })
   let failed: unknown
   pipeline(blob, tool.stdin, (error) => {
     // That it closed its input before the end, it says itself.

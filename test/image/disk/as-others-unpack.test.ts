@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, cpSync, linkSync, mkdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { makeDisk } from '../../../src/image/disk/index.ts'
 import type { PulledImage, PulledLayer } from '../../../src/image/oci/contract.ts'
 import { contentOf, type DiskEntry, entriesOf, factsOf } from '../../support/disk.ts'
+import { diskOf } from '../../support/made-image.ts'
 import { program } from '../../support/run.ts'
 import { Scratch } from '../../support/scratch.ts'
 
@@ -29,7 +29,7 @@ it('a disk of several layers holds what umoci unpacks of the same image', { time
   const image = imageOf(layout)
   expect(image.layers).toHaveLength(3)
   const disk = scratch.join('disk')
-  await makeDisk(image, disk)
+  await diskOf(image, disk)
   const { home, 'home/user': homeOfUser, ...found } = entriesOf(disk)
   expect([home?.mode, homeOfUser?.owner], 'what every disk has beside').toEqual(['drwxr-xr-x', '1000/1000'])
   const theirs = entriesBelow(join(unpacked, 'rootfs'))

@@ -4,10 +4,9 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip, gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { makeDisk } from '../../../src/image/disk/index.ts'
 import { defaultLayerLimits, type LayerLimits } from '../../../src/image/layers/index.ts'
 import type { PulledImage } from '../../../src/image/oci/contract.ts'
-import { digestOf, type MadeLayer, pulledImage } from '../../support/made-image.ts'
+import { digestOf, diskOf, type MadeLayer, pulledImage } from '../../support/made-image.ts'
 import { program } from '../../support/run.ts'
 import { Scratch } from '../../support/scratch.ts'
 import { directory, file, link, symlink, tarOf, tarPart } from '../../support/tar.ts'
@@ -21,7 +20,7 @@ afterEach(() => scratch[Symbol.dispose]())
 /** Refused in words that name the layer, with nothing left of it. */
 async function refused(image: PulledImage, rule: RegExp, limits: Partial<LayerLimits> = {}): Promise<void> {
   const digest = image.layers.at(-1)?.digest ?? ''
-  const made = makeDisk(image, scratch.join('disk'), { limits })
+  const made = diskOf(image, scratch.join('disk'), { limits })
   await expect(made).rejects.toMatchObject({ code: 'IMAGE', retryable: false, message: expect.stringMatching(rule) })
   await expect(made).rejects.toMatchObject({ message: expect.stringContaining(digest) })
   expect(readdirSync(scratch.hostPath)).toEqual(['blobs'])
@@ -78,7 +77,7 @@ describe('a hostile image', () => {
       imageBytesMax: plain.length,
     })
     const image = pulledImage(scratch, ...Array<Buffer>(defaultLayerLimits.layersMax + 1).fill(plain))
-    await expect(makeDisk(image, scratch.join('disk'))).rejects.toMatchObject({
+    await expect(diskOf(image, scratch.join('disk'))).rejects.toMatchObject({
       code: 'IMAGE',
       message: expect.stringContaining('257 layers'),
     })
@@ -86,7 +85,7 @@ describe('a hostile image', () => {
 
   it('is refused for directories that the tool would search for long', async () => {
     const image = pulledImage(scratch, tarOf(directory('d'), ...Array.from({ length: 200 }, (_, index) => file(`d/${index}`))))
-    const made = makeDisk(image, scratch.join('disk'), { limits: { comparisonsMax: 19_000 } })
+    const made = diskOf(image, scratch.join('disk'), { limits: { comparisonsMax: 19_000 } })
     await expect(made).rejects.toMatchObject({
       code: 'IMAGE',
       message: expect.stringMatching(/the 200 names of its directory 'd' it has too many/),
@@ -99,7 +98,7 @@ describe('a hostile image', () => {
       tar: tarOf(file('zeros', zeros.subarray(0, 50 << 20).toString('latin1'))),
       compression: 'gzip',
     })
-    expect(await makeDisk(image, scratch.join('disk'))).toMatchObject({ entries: 4 })
+    expect(await diskOf(image, scratch.join('disk'))).toMatchObject({ entries: 4 })
     expect(statSync(scratch.join('disk')).size).toBeLessThan(100_000)
   })
 
@@ -129,7 +128,7 @@ describe('a hostile image', () => {
       hostPath,
     }
     const before = process.memoryUsage().rss
-    const made = makeDisk({ ...pulledImage(scratch), layers: [layer] }, scratch.join('disk'))
+    const made = diskOf({ ...pulledImage(scratch), layers: [layer] }, scratch.join('disk'))
     await expect(made).rejects.toMatchObject({
       code: 'IMAGE',
       message: expect.stringMatching(/is one too many: an image may have 500000/),

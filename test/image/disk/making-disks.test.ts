@@ -1,12 +1,14 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { describe, expect, it } from 'vitest'
-import { diskFormatVersion, diskKey, disksLeft, makeDisk } from '../../../src/image/disk/index.ts'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { diskFormatVersion, diskKey, disksLeft } from '../../../src/image/disk/index.ts'
 import { rootFormatOf } from '../../../src/image/index.ts'
 import type { ImageEvent } from '../../../src/image/oci/contract.ts'
+import { Tools } from '../../../src/image/tool.ts'
 import { attributesOf, contentOf, entriesOf, factsOf } from '../../support/disk.ts'
-import { pulledImage } from '../../support/made-image.ts'
+import { diskOf, pulledImage, tools } from '../../support/made-image.ts'
 import { Scratch } from '../../support/scratch.ts'
 import { directory, file, link, symlink, tarOf } from '../../support/tar.ts'
 
@@ -57,7 +59,7 @@ describe('making a disk', () => {
   it('holds all that the layers say, and nothing that they hide', async () => {
     using scratch = new Scratch()
     const path = scratch.join('disk')
-    const made = await makeDisk(pulledImage(scratch, base, { tar: upper, compression: 'gzip' }), path)
+    const made = await diskOf(pulledImage(scratch, base, { tar: upper, compression: 'gzip' }), path)
     const found = entriesOf(path)
     expect(made).toEqual({ format: 'squashfs', sizeBytes: statSync(path).size, entries: 22 })
     expect(await rootFormatOf(path)).toBe('squashfs')
@@ -115,7 +117,7 @@ describe('making a disk', () => {
       const disks: Buffer[] = []
       for (const [index, image] of images.entries()) {
         const path = scratch.join(`disk${index}`)
-        await makeDisk(image, path)
+        await diskOf(image, path)
         disks.push(readFileSync(path))
         Object.assign(process.env, { TZ: 'Pacific/Auckland', SOURCE_DATE_EPOCH: '1000000', LANG: 'tr_TR.UTF-8' })
         process.umask(0o077)
@@ -133,19 +135,19 @@ describe('making a disk', () => {
 
   it('has one key for images that unpack to the same, and another for every other', async () => {
     using scratch = new Scratch()
-    const key = await diskKey(pulledImage(scratch, base, upper))
+    const key = await diskKey(pulledImage(scratch, base, upper), tools)
     expect(key).toMatch(/^[0-9a-f]{64}$/)
     expect(diskFormatVersion).toBeGreaterThan(0)
-    expect(await diskKey(pulledImage(scratch, { tar: base, compression: 'gzip' }, upper))).toBe(key)
-    expect(await diskKey(pulledImage(scratch, upper, base))).not.toBe(key)
-    expect(await diskKey(pulledImage(scratch, base))).not.toBe(key)
+    expect(await diskKey(pulledImage(scratch, { tar: base, compression: 'gzip' }, upper), tools)).toBe(key)
+    expect(await diskKey(pulledImage(scratch, upper, base), tools)).not.toBe(key)
+    expect(await diskKey(pulledImage(scratch, base), tools)).not.toBe(key)
   })
 
   it('tells how far it is, to the end', async () => {
     using scratch = new Scratch()
     const image = pulledImage(scratch, base, { tar: upper, compression: 'gzip' })
     const events: ImageEvent[] = []
-    await makeDisk(image, scratch.join('disk'), { onEvent: (event) => events.push(event) })
+    await diskOf(image, scratch.join('disk'), { onEvent: (event) => events.push(event) })
     const totalBytes = 2 * image.layers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
     expect(events.at(-1)).toEqual({ type: 'disk', reference: 'test:latest', doneBytes: totalBytes, totalBytes })
     const done = events.map((event) => (event.type === 'disk' ? event.doneBytes : -1))
@@ -154,17 +156,17 @@ describe('making a disk', () => {
 
   it('makes a disk of no layers, and of one without entries', async () => {
     using scratch = new Scratch()
-    expect(await makeDisk(pulledImage(scratch), scratch.join('a'))).toMatchObject({ entries: 3 })
-    expect(await makeDisk(pulledImage(scratch, tarOf()), scratch.join('b'))).toMatchObject({ entries: 3 })
+    expect(await diskOf(pulledImage(scratch), scratch.join('a'))).toMatchObject({ entries: 3 })
+    expect(await diskOf(pulledImage(scratch, tarOf()), scratch.join('b'))).toMatchObject({ entries: 3 })
     expect(entriesOf(scratch.join('a'))['']).toMatchObject({ mode: 'drwxr-xr-x', owner: '0/0' })
   })
 
   it('replaces a disk in one stroke, and leaves what is there alone when it fails', async () => {
     using scratch = new Scratch()
     const path = scratch.file('out/disk', 'before')
-    await expect(makeDisk(pulledImage(scratch, tarOf(file('../a'))), path)).rejects.toMatchObject({ code: 'IMAGE' })
+    await expect(diskOf(pulledImage(scratch, tarOf(file('../a'))), path)).rejects.toMatchObject({ code: 'IMAGE' })
     expect(readFileSync(path, 'utf8')).toBe('before')
-    await makeDisk(pulledImage(scratch, base), path)
+    await diskOf(pulledImage(scratch, base), path)
     expect(readdirSync(scratch.join('out'))).toEqual(['disk'])
     expect(await rootFormatOf(path)).toBe('squashfs')
   })
@@ -182,28 +184,35 @@ describe('making a disk', () => {
 })
 
 describe('making a disk that fails', () => {
+  afterEach(() => void vi.unstubAllEnvs())
+
   it('says which program is missing, and how to get it', async () => {
     using scratch = new Scratch()
-    const before = process.env.PATH
-    try {
-      process.env.PATH = scratch.hostPath
-      const failed = expect(makeDisk(pulledImage(scratch, base), scratch.join('out/disk')))
-      await failed.rejects.toMatchObject({
-        code: 'HOST_UNSUPPORTED',
-        hint: expect.stringContaining('apt-get install squashfs-tools-ng'),
-      })
-    } finally {
-      process.env.PATH = before
-    }
+    vi.stubEnv('PATH', scratch.hostPath)
+    const failed = expect(
+      diskOf(pulledImage(scratch, base), scratch.join('disk'), { tools: new Tools(scratch.join('programs')) }),
+    )
+    await failed.rejects.toMatchObject({
+      code: 'HOST_UNSUPPORTED',
+      hint: expect.stringContaining('apt-get install squashfs-tools-ng'),
+    })
+    expect(existsSync(scratch.join('disk'))).toBe(false)
   })
 
   it('says what the program that makes it has said', async () => {
     using scratch = new Scratch()
-    const failed = expect(makeDisk(pulledImage(scratch, base), scratch.join('missing/disk')))
-    await failed.rejects.toMatchObject({
-      code: 'IMAGE',
-      message: expect.stringMatching(/tar2sqfs has ended with 1: .*No such file/),
-    })
+    vi.stubEnv('PATH', `${dirname(scratch.script('bin/tar2sqfs', 'echo out of luck >&2; exit 3'))}:${process.env.PATH}`)
+    const failed = expect(
+      diskOf(pulledImage(scratch, base), scratch.join('disk'), { tools: new Tools(scratch.join('programs')) }),
+    )
+    await failed.rejects.toMatchObject({ code: 'IMAGE', message: 'tar2sqfs has ended with 3: out of luck.' })
+    expect(readdirSync(scratch.hostPath).filter((name) => name.startsWith('disk'))).toEqual([])
+  })
+
+  it('says why it cannot be written where it shall be', async () => {
+    using scratch = new Scratch()
+    const failed = expect(diskOf(pulledImage(scratch, base), scratch.join('missing/disk')))
+    await failed.rejects.toMatchObject({ code: 'IMAGE', message: expect.stringContaining('ENOENT') })
   })
 
   it('notices a layer that changes between its two readings', async () => {
@@ -217,7 +226,7 @@ describe('making a disk that fails', () => {
       // The first is of the first reading; none comes sooner than its bytes.
       if (readings++ === 0) setImmediate(() => writeFileSync(hostPath, changed))
     }
-    await expect(makeDisk(image, scratch.join('out'), { onEvent })).rejects.toMatchObject({
+    await expect(diskOf(image, scratch.join('out'), { onEvent })).rejects.toMatchObject({
       code: 'IMAGE',
       message: expect.stringContaining('unpacks to sha256:'),
     })
@@ -234,13 +243,13 @@ describe('making a disk that fails', () => {
       const abort = new AbortController()
       const reason = new Error(`after ${after}`)
       const timer = setTimeout(() => abort.abort(reason), after)
-      await makeDisk(image, scratch.join(`disk${after}`), { signal: abort.signal }).catch((error: unknown) =>
+      await diskOf(image, scratch.join(`disk${after}`), { signal: abort.signal }).catch((error: unknown) =>
         expect(error).toBe(reason),
       )
       clearTimeout(timer)
     }
     expect(readdirSync(scratch.hostPath).filter((name) => name.endsWith('.draft'))).toEqual([])
-    await expect(makeDisk(image, scratch.join('never'), { signal: AbortSignal.abort(new Error('before')) })).rejects.toThrow(
+    await expect(diskOf(image, scratch.join('never'), { signal: AbortSignal.abort(new Error('before')) })).rejects.toThrow(
       'before',
     )
   })
