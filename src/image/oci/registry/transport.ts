@@ -1,9 +1,10 @@
 /** One request after another over HTTP, with deadlines, following redirects: what leaves this host, and what of it stays secret. */
 
-import { Agent, type Dispatcher, request } from 'undici'
+import { type Dispatcher, EnvHttpProxyAgent, request } from 'undici'
 import { PullFailure } from '../failure.ts'
 import type { Timing } from '../timing.ts'
 import { hopsMax, nextHop } from './hop.ts'
+import { proxiesOf } from './proxy.ts'
 
 export interface Ask {
   readonly url: URL
@@ -37,15 +38,19 @@ const connectionsMax = 4
 const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 
 export class Transport {
-  readonly #agent: Agent
+  readonly #agent: Dispatcher
   readonly #isPlain: (host: string) => boolean
+  readonly #deadlines: { readonly headersTimeout: number; readonly bodyTimeout: number }
 
   constructor(timing: Timing, isPlain: (host: string) => boolean) {
     this.#isPlain = isPlain
-    this.#agent = new Agent({
+    // Of each request: what goes through a proxy would not have them from the agent.
+    this.#deadlines = { headersTimeout: timing.headersMs, bodyTimeout: timing.idleMs }
+    this.#agent = new EnvHttpProxyAgent({
+      ...proxiesOf(process.env),
+      // Plain HTTP is asked of a proxy as plain HTTP: few would open a tunnel for it.
+      proxyTunnel: false,
       connect: { timeout: timing.connectMs },
-      headersTimeout: timing.headersMs,
-      bodyTimeout: timing.idleMs,
       maxHeaderSize: headersBytesMax,
       connections: connectionsMax,
     })
@@ -60,6 +65,7 @@ export class Transport {
       const secret = authorization !== undefined && target.origin === url.origin && !isRedirected ? { authorization } : {}
       const response = await request(target, {
         dispatcher: this.#agent,
+        ...this.#deadlines,
         method,
         headers: { ...own, ...secret },
         signal,
@@ -144,6 +150,10 @@ function networkFailure({ host }: { host: string }, cause: unknown, signal: Abor
   if (certificate.test(code)) {
     const hint = 'Name the file of its authority in NODE_EXTRA_CA_CERTS.'
     return new PullFailure(`the certificate of ${host} is not trusted (${code})`, { hint, cause })
+  }
+  if (/^Proxy /.test(message)) {
+    const hint = 'Look at HTTPS_PROXY and HTTP_PROXY, the password in them included, or name the registry in NO_PROXY.'
+    return new PullFailure(`${host} cannot be reached through the proxy (${message})`, { hint, cause })
   }
   if (notTls.test(code)) {
     const hint = `Where it speaks plain HTTP only, set plainHttp for it in \`registries\`.`
