@@ -33,9 +33,9 @@ describe('warm stock', () => {
     await using pool = await createPool({ isolation: 'emulated', templates: { base: { ...small, warm: 1 } } })
     await pool.ready()
     await pool.resize('base', 1)
-    // Stopped by a signal, as the system shows it.
-    const states = vmProcesses().map((pid) => /^State:\s+(\w)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
-    expect(states).toContain('T')
+    // Stopped by a signal, as the system shows it once each of its threads has heard of it.
+    const states = () => vmProcesses().map((pid) => /^State:\s+(\w)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
+    await expect.poll(states).toContain('T')
   })
 })
 

@@ -100,7 +100,9 @@ describe.each(fates)('a QEMU that is $fate', ({ fate, signal, turns, limitMs, de
   it('while binding: the create is told, and nothing is left of it', async () => {
     await repeatedly(0, async (pool, striker) => {
       striker.next('binding', strike)
-      const creating = pool.createSandbox({ tenant: 'alice', files: { [word('binding')]: 'x' } })
+      // More than is sent before the guest has answered: it cannot be whole when it is struck.
+      const files = { [word('binding')]: Buffer.alloc(4_194_304) }
+      const creating = pool.createSandbox({ tenant: 'alice', files })
       const error = await within(
         limitMs,
         'the create',
