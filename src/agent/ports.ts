@@ -6,9 +6,14 @@ import { encodeMessage } from './codec.ts'
 import type { Exchange } from './exchange.ts'
 import { connectFailure } from './failure.ts'
 
+/** What a connection that was made ahead must not show before it is taken. */
+const signsOfLife = ['data', 'end', 'close'] as const
+
 /** What listens in one guest. While 128 connections and waits are under way, further ones wait in line, first come first served. */
 export class GuestPorts {
   readonly #exchange: Exchange
+  /** By port: made before anybody wanted one. */
+  readonly #ahead = new Map<number, { readonly stream: Duplex; readonly giveUp: () => void }>()
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange
@@ -32,6 +37,32 @@ export class GuestPorts {
       if (reply.type === 'Failed') throw connectFailure(port, reply)
       throw this.#exchange.broken(`${reply.type} in answer to Connect`)
     })
+  }
+
+  /**
+   * Makes a connection for whoever wants the next one of {@link takeAhead}. Only for what says nothing before it is asked: one that speaks first, or ends, is given up.
+   *
+   * @throws as `connect`.
+   */
+  async connectAhead(port: number, options: CallOptions = {}): Promise<void> {
+    const stream = await this.connect(port, options)
+    const giveUp = (): void => {
+      if (this.#ahead.get(port)?.stream === stream) this.#ahead.delete(port)
+      stream.destroy()
+    }
+    this.#ahead.get(port)?.giveUp()
+    this.#ahead.set(port, { stream, giveUp })
+    for (const event of signsOfLife) stream.on(event, giveUp)
+  }
+
+  /** The connection that was made ahead, as `connect` returns it: once, and only as long as it is good. */
+  takeAhead(port: number): Duplex | undefined {
+    const ahead = this.#ahead.get(port)
+    if (ahead === undefined) return undefined
+    const { stream, giveUp } = ahead
+    this.#ahead.delete(port)
+    for (const event of signsOfLife) stream.off(event, giveUp)
+    return stream.pause()
   }
 
   /** Resolves when something listens on the port. @throws as `connect`; nothing that listens is no failure. */

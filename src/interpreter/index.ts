@@ -1,3 +1,3 @@
 export { AnswerDecoder, type RunEnd } from './answer.ts'
-export { probeInterpreter } from './probe.ts'
+export { connectInterpreter, probeInterpreter } from './probe.ts'
 export { encodeRequest } from './request.ts'

@@ -35,3 +35,16 @@ export async function probeInterpreter(connection: AgentConnection, port: number
     }
   })
 }
+
+/**
+ * Makes the connection that the tenant's first run takes. Where nothing listens there is none, which is told to whoever runs code.
+ *
+ * @throws as {@link probeInterpreter}.
+ */
+export async function connectInterpreter(connection: AgentConnection, port: number, options: CallOptions): Promise<void> {
+  try {
+    await connection.ports.connectAhead(port, options)
+  } catch (error) {
+    if (!WarmcellError.is(error) || error.code !== 'CONNECT') throw error
+  }
+}

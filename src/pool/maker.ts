@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as rest } from 'node:timers/promises'
 import { type ErrorCode, WarmcellError } from '../errors.ts'
 import type { Machine, ParkedMachine } from '../machine/index.ts'
-import { idleProgram, probeInterpreters, type Snapshot, type Template } from '../template/index.ts'
+import { connectInterpreters, idleProgram, probeInterpreters, type Snapshot, type Template } from '../template/index.ts'
 import type { MachineSource } from './source.ts'
 
 /** At which step a microVM or a template was lost. */
@@ -102,6 +102,7 @@ export function exercise(machine: Machine, template: Template, signal: AbortSign
     await rest(restMs, undefined, { signal })
     await machine.wake(options)
     await tread()
+    await connectInterpreters(machine, template, options)
   })
 }
 

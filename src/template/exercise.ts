@@ -3,7 +3,7 @@
 import type { ProcessSpec } from '../agent/index.ts'
 import type { CallOptions } from '../common/deadline.ts'
 import { definedOnly } from '../common/defined.ts'
-import { probeInterpreter } from '../interpreter/index.ts'
+import { connectInterpreter, probeInterpreter } from '../interpreter/index.ts'
 import type { Machine } from '../machine/index.ts'
 import type { Template } from './template.ts'
 
@@ -18,4 +18,9 @@ export function idleProgram({ env, user, cwd }: Template): ProcessSpec {
 /** Has every interpreter of the template run something that leaves no trace. @throws as `Machine.exercise`. */
 export async function probeInterpreters(machine: Machine, { interpreters }: Template, options: CallOptions): Promise<void> {
   for (const { port } of Object.values(interpreters)) await probeInterpreter(machine.connection, port, options)
+}
+
+/** Has a connection to each of them ready for the tenant's first code. @throws as `Machine.exercise`. */
+export async function connectInterpreters(machine: Machine, { interpreters }: Template, options: CallOptions): Promise<void> {
+  for (const { port } of Object.values(interpreters)) await connectInterpreter(machine.connection, port, options)
 }

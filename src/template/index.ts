@@ -10,7 +10,7 @@ export {
   type TemplateInfo,
   type TemplateRecord,
 } from './catalog.ts'
-export { idleProgram, probeInterpreters } from './exercise.ts'
+export { connectInterpreters, idleProgram, probeInterpreters } from './exercise.ts'
 export { planBoot } from './plan.ts'
 export { resolveTemplate, resolveTemplates } from './resolve.ts'
 export { rooted, withImage } from './rooted.ts'

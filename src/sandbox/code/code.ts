@@ -41,7 +41,7 @@ export class SandboxCode {
     const request = encodeRequest({ context, source, cwd, baseEnv, env })
     const leave = enter()
     try {
-      const stream = await this.#ports.connect(port, callOptionsOf({ signal, timeoutMs }))
+      const stream = await this.#ports.connectReady(port, callOptionsOf({ signal, timeoutMs }))
       const leftMs = timeoutMs === undefined ? undefined : Math.max(0, timeoutMs - (performance.now() - startedAt))
       return await new CodeRun(port, stream, options, startedAt).toEnd(request, leftMs)
     } catch (error) {

@@ -48,6 +48,12 @@ export class SandboxPorts implements Ports {
     return this.#open(port, options)
   }
 
+  /** As `connect`, by the connection that was made before there was a tenant, where it is still good. */
+  async connectReady(port: number, options: CallOptions): Promise<Duplex> {
+    const ready = this.#context.connection.ports.takeAhead(port)
+    return ready === undefined ? this.#open(port, options) : new PortConnection(port, ready, this.#context)
+  }
+
   async #open(port: number, options: CallOptions): Promise<Duplex> {
     const stream = await this.#context.ask(() => this.#context.connection.ports.connect(port, options))
     return new PortConnection(port, stream, this.#context)
