@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { type FileHandle, open, rm, writeFile } from 'node:fs/promises'
 import { constants } from 'node:os'
-import type { Duplex, Readable } from 'node:stream'
+import { type Duplex, PassThrough, pipeline, type Readable } from 'node:stream'
 import { RetainedBytes } from '../common/retained.ts'
 import { WarmcellError } from '../errors.ts'
 import { assertDescriptorsFor } from './descriptor-room.ts'
@@ -88,6 +88,13 @@ async function withoutStrays(stdio: readonly StdioItem[], files: FileHandle[]): 
   return all
 }
 
+/** As it is, also when nobody reads before the child has exited: what is unread then, Node throws away. */
+function kept(stdout: Readable): Readable {
+  const output = new PassThrough()
+  pipeline(stdout, output, () => {})
+  return output
+}
+
 type StdioItem = 'ignore' | 'pipe' | number
 
 export class LaunchedChild implements Launched {
@@ -108,7 +115,7 @@ export class LaunchedChild implements Launched {
     this.pipes = stdio.slice(firstDescriptor, firstDescriptor + pipes)
     this.ownPipes = stdio.slice(firstDescriptor + pipes + opens.length).filter((pipe) => pipe !== null)
     const { stdin, stdout } = child
-    this.standard = stdin && stdout ? { input: stdin, output: stdout } : undefined
+    this.standard = stdin && stdout ? { input: stdin, output: kept(stdout) } : undefined
     for (const pipe of [...this.pipes, ...this.ownPipes, stdin, stdout]) pipe?.on('error', () => {})
     // From the first byte on: what a child has left unread when it exits, Node throws away.
     const log = child.stderr as Readable

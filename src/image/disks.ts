@@ -12,7 +12,6 @@ import {
   ownIdentity,
   preparePrivateDirectory,
   removeFile,
-  type Sweeper,
   ticketsLeft,
   withLock,
 } from '../host/index.ts'
@@ -119,9 +118,9 @@ function usesLeft(hostDirectory: string): Promise<Leftover[]> {
 }
 
 /** Half-made disks, uses, and places in line for one, whose owners are dead. */
-export function diskSweeper(cacheDirectory: string): Sweeper {
+export async function diskTracesLeft(cacheDirectory: string): Promise<Leftover[]> {
   const { hostPath, hostLocksPath } = placeOf(cacheDirectory)
-  return async () => [...(await disksLeft(hostPath)), ...(await usesLeft(hostPath)), ...(await ticketsLeft(hostLocksPath))]
+  return [...(await disksLeft(hostPath)), ...(await usesLeft(hostPath)), ...(await ticketsLeft(hostLocksPath))]
 }
 
 function placeOf(cacheDirectory: string): { readonly hostPath: string; readonly hostLocksPath: string } {

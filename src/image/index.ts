@@ -10,7 +10,7 @@ export {
   type ImagePullOptions,
   type OpenImagesOptions,
 } from './catalog.ts'
-export { diskSweeper } from './disks.ts'
+export { userHome } from './disk/index.ts'
 export { findGuestImage, type GuestImage } from './guest-image.ts'
 export {
   type ImageConfig,
@@ -23,5 +23,5 @@ export {
 } from './oci/index.ts'
 export { registriesOfEnvironment } from './registries.ts'
 export { rootFormatOf } from './root-image.ts'
-export { type RootImage, RootImages } from './root-images.ts'
+export { imageSweeper, type RootImage, RootImages } from './root-images.ts'
 export { imageToolsThere } from './tool.ts'

@@ -3,11 +3,19 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SharedWork } from '../common/shared-work.ts'
-import { allocatedBytes } from '../host/index.ts'
+import { allocatedBytes, type Sweeper } from '../host/index.ts'
 import type { ImagePruneOptions, ImagePruneReport } from './catalog.ts'
 import { diskKey, makeDisk } from './disk/index.ts'
-import { Disks } from './disks.ts'
-import { type ImageConfig, type ImageEvent, type PullPolicy, pruneBlobs, pullImage, type Registries } from './oci/index.ts'
+import { Disks, diskTracesLeft } from './disks.ts'
+import {
+  type ImageConfig,
+  type ImageEvent,
+  type PullPolicy,
+  pruneBlobs,
+  pullImage,
+  type Registries,
+  storeLeft,
+} from './oci/index.ts'
 import { Tools } from './tool.ts'
 
 export interface RootImagesOptions {
@@ -83,4 +91,9 @@ export class RootImages {
     const ofDisks = disks.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
     return { disks: disks.length, blobs: blobs.length, freedBytes: freedBytes + ofDisks }
   }
+}
+
+/** What processes that are dead have left half done of images and their disks. */
+export function imageSweeper(cacheDirectory: string): Sweeper {
+  return async () => [...(await storeLeft(cacheDirectory)), ...(await diskTracesLeft(cacheDirectory))]
 }

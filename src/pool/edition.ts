@@ -5,6 +5,12 @@ import { isImage, type Snapshot, type Template } from '../template/index.ts'
 import type { Cost } from './budget.ts'
 import type { Stocked } from './disposal.ts'
 
+/** A template that machines can be made of; without a snapshot where each boots by itself. */
+export interface Built {
+  readonly template: Template
+  readonly snapshot: Snapshot | undefined
+}
+
 /** What a microVM takes beside its guest's memory, in MiB: the hypervisor itself, its translation buffer, its caches. */
 const hypervisorMemoryMib = 64
 
@@ -40,6 +46,11 @@ export class Edition {
     this.template = template
     this.tenant = tenant
     this.cost = { memoryMib: template.resources.memoryMib + hypervisorMemoryMib, sandboxes: 1 }
+  }
+
+  adopt({ template, snapshot }: Built): void {
+    this.template = template
+    this.snapshot = snapshot
   }
 
   get parking(): number {

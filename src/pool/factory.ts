@@ -6,7 +6,7 @@ import type { Machine, ParkedMachine } from '../machine/index.ts'
 import type { BuildOptions, Snapshot, Template } from '../template/index.ts'
 import type { Budget, Room } from './budget.ts'
 import { type Disposal, type Stocked, takeOut } from './disposal.ts'
-import { type Edition, parkedCost } from './edition.ts'
+import { type Built, type Edition, parkedCost } from './edition.ts'
 import { exercise, type FailureReason, make, park, StepFailure } from './maker.ts'
 import type { Shelf } from './shelf.ts'
 import type { MachineSource } from './source.ts'
@@ -31,12 +31,6 @@ export interface FactoryParts {
   readonly onWarm: (template: string, ms: number) => void
   /** Something has changed that a decision may hang on. */
   readonly changed: () => void
-}
-
-/** A template that machines can be made of; without a snapshot where each boots by itself. */
-export interface Built {
-  readonly template: Template
-  readonly snapshot: Snapshot | undefined
 }
 
 /** Looking through a snapshot reads all of it: after many failures at once, once. */
@@ -80,7 +74,7 @@ export class Factory {
     edition.building = this.build(template, { signal: closing, ...(tenant !== undefined && { tenant }) })
       .then(
         (built) => {
-          Object.assign(edition, built)
+          edition.adopt(built)
           shelf.backoff.succeeded()
         },
         (cause: unknown) => {

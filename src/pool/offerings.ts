@@ -4,8 +4,7 @@ import { type CallOptions, callOptionsOf, withDeadline } from '../common/deadlin
 import { linkedSignal } from '../common/linked-signal.ts'
 import { WarmcellError } from '../errors.ts'
 import { type BuildEvent, resolveTemplate, type Template, type TemplateInfo, type TemplateSpec } from '../template/index.ts'
-import { Edition } from './edition.ts'
-import type { Built } from './factory.ts'
+import { type Built, Edition } from './edition.ts'
 import { Shelf } from './shelf.ts'
 import type { Supply } from './supply.ts'
 import type { TargetBounds } from './target.ts'
@@ -171,7 +170,7 @@ export class Offerings {
     const shelf = this.shelfOf(template.name, undefined, 'updateTemplate')
     const old = shelf.edition
     const next = new Edition(template)
-    Object.assign(next, built)
+    next.adopt(built)
     shelf.roll(next)
     shelf.target.bounds = template.warm
     shelf.backoff.succeeded()
@@ -190,7 +189,7 @@ export class Offerings {
     const entry = { template, generation: (before?.generation ?? -1) + 1 }
     this.#enter(entry)
     const shelf = this.#supply.shelves.get(keyOf(entry, undefined))
-    if (shelf !== undefined && built !== undefined) Object.assign(shelf.edition, built)
+    if (built !== undefined) shelf?.edition.adopt(built)
     return () => retiring.every(({ key }) => !this.#supply.shelves.has(key))
   }
 

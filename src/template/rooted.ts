@@ -1,6 +1,6 @@
 /** A template with what its container image says: where its disk is, and whatever the spec leaves to the image. */
 
-import type { ImageConfig, ImageEvent, RootImage, RootImages } from '../image/index.ts'
+import { type ImageConfig, type ImageEvent, type RootImage, type RootImages, userHome } from '../image/index.ts'
 import type { BuildEvent } from './snapshot.ts'
 import { isImage, type Template, unprivilegedUser } from './template.ts'
 
@@ -26,9 +26,6 @@ export async function rooted(template: Template, images: RootImages, options: Ro
   return withImage(template, image)
 }
 
-/** The home of a user whom the image does not know; every disk that is made from an image has it. */
-const home = '/home/user'
-
 /** What the spec says goes before what the image says. */
 export function withImage(
   template: Template,
@@ -36,6 +33,8 @@ export function withImage(
 ): Template {
   const { user, cwd, env, start, sharing } = template
   const unknown = user === '' && config.user === ''
+  // Every disk that is made from an image has it.
+  const home = userHome.guestPath
   // Where every sandbox boots by itself, nothing is started before.
   const command = sharing === 'none' ? [] : [...config.entrypoint, ...config.command]
   const started = start ?? command

@@ -1,6 +1,6 @@
 /** What a template is: as its user says it, and with nothing left to decide. */
 
-import type { PullPolicy } from '../image/index.ts'
+import { type PullPolicy, userHome } from '../image/index.ts'
 
 /** A set of environment variables; `undefined` unsets one that a template or an option below would set. */
 export type Env = Record<string, string | undefined>
@@ -99,7 +99,7 @@ export interface Template {
 }
 
 /** Who runs commands where nobody is named. */
-export const unprivilegedUser = '1000:1000'
+export const unprivilegedUser: string = `${userHome.userId}:${userHome.userId}`
 
 /** Whether there is a container image still to be asked. */
 export function isImage(root: TemplateRoot): root is Extract<TemplateRoot, { readonly oci: string }> {

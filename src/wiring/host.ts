@@ -25,7 +25,7 @@ import {
 } from '../host/index.ts'
 import type { Hypervisor } from '../hypervisor/index.ts'
 import { findQemu, QemuHypervisor, recogniseVm } from '../hypervisor/qemu/index.ts'
-import { cacheDirectory, diskSweeper, findGuestImage, type GuestImage } from '../image/index.ts'
+import { cacheDirectory, findGuestImage, type GuestImage, imageSweeper } from '../image/index.ts'
 import { bootMachine } from '../machine/index.ts'
 import { orphanPlaceSweeper, planBoot, resolveTemplate, templateNameAt, templateSweeper } from '../template/index.ts'
 
@@ -67,7 +67,7 @@ function sweepersOf(stateDirectory: string): Sweeper[] {
     cgroupsLeft,
     templateSweeper(stateDirectory),
     () => temporaryFilesLeft(stateDirectory),
-    diskSweeper(cacheDirectory()),
+    imageSweeper(cacheDirectory()),
   ]
 }
 

@@ -104,8 +104,9 @@ export class ConfinedLauncher implements Launcher {
 
   /** The process behind the first one of a namespace, once that ends with bwrap. */
   async #programOf(first: number): Promise<number> {
-    const pid = await onlyChildOf(first)
-    for (let look = 0; this.#holds.filter !== undefined && look < looksMax && !(await isTied(first)); look++) await delay(lookMs)
+    const pid = await found(() => onlyChildOf(first))
+    if (pid === undefined) throw new Error('bwrap did not get as far as starting it')
+    if (this.#holds.filter !== undefined) await found(() => isTied(first))
     return pid
   }
 
@@ -137,9 +138,9 @@ export class ConfinedLauncher implements Launcher {
  * Whether bwrap's first process in a namespace will end with bwrap: it asks the kernel for that when it has made the program's process, and puts itself under the filter right after
  * (bubblewrap.c, do_init). Before, a host that dies takes bwrap with it and not what is in the box.
  */
-async function isTied(pid: number): Promise<boolean> {
+async function isTied(pid: number): Promise<true | undefined> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => undefined)
-  return status === undefined || /^Seccomp:\t2$/m.test(status)
+  return status === undefined || /^Seccomp:\t2$/m.test(status) || undefined
 }
 
 /** Between two looks, in milliseconds: bwrap takes one or two to get from its first word to the program. */
@@ -148,16 +149,20 @@ const lookMs = 1
 /** Far more than it takes: a host that swaps needs seconds. */
 const looksMax = 10_000
 
-/** The process that another has started or is about to start: proc_pid_children(5). The other itself, where all has ended already. */
-async function onlyChildOf(pid: number): Promise<number> {
-  for (let look = 0; look < looksMax; look++) {
-    const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => undefined)
-    if (children) return Number.parseInt(children, 10)
-    if (children === undefined) {
-      if (!existsSync(`/proc/${pid}`)) return pid
-      throw new Error('this kernel does not tell the children of a process (CONFIG_PROC_CHILDREN)')
-    }
+/** What the looks are for, as soon as one of them finds it; undefined when none does. */
+async function found<T>(look: () => Promise<T | undefined>): Promise<T | undefined> {
+  for (let looks = 0; looks < looksMax; looks++) {
+    const it = await look()
+    if (it !== undefined) return it
     await delay(lookMs)
   }
-  throw new Error('bwrap did not get as far as starting it')
+  return undefined
+}
+
+/** The process that another has started: proc_pid_children(5). Undefined before it has; the other itself, where all has ended already. */
+async function onlyChildOf(pid: number): Promise<number | undefined> {
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => undefined)
+  if (children !== undefined) return children === '' ? undefined : Number.parseInt(children, 10)
+  if (!existsSync(`/proc/${pid}`)) return pid
+  throw new Error('this kernel does not tell the children of a process (CONFIG_PROC_CHILDREN)')
 }

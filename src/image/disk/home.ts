@@ -2,15 +2,16 @@
 
 import { type Attributes, Directory, impliedAttributes } from '../layers/index.ts'
 
-/** Whom a microVM runs programs as where nobody is named. */
-const userId = 1_000
+/** Of whom a microVM runs programs as where nobody is named. */
+export const userHome = { guestPath: '/home/user', userId: 1_000 } as const
 
-const homeAttributes: Attributes = { ...impliedAttributes, uid: userId, gid: userId }
+const homeAttributes: Attributes = { ...impliedAttributes, uid: userHome.userId, gid: userHome.userId }
 
-/** `/home/user`, unless the image has something there, or no directory on the way. */
+/** Adds it, unless the image has something there, or no directory on the way. */
 export function addHome(root: Directory): void {
-  const home = root.children.get('home') ?? added(root, 'home', impliedAttributes)
-  if (home.kind === 'directory' && !home.children.has('user')) added(home, 'user', homeAttributes)
+  const [, above = '', name = ''] = userHome.guestPath.split('/')
+  const home = root.children.get(above) ?? added(root, above, impliedAttributes)
+  if (home.kind === 'directory' && !home.children.has(name)) added(home, name, homeAttributes)
 }
 
 function added(parent: Directory, name: string, said: Attributes): Directory {

@@ -9,4 +9,4 @@ export type {
 export { pullImage } from './pull.ts'
 export { formatReference, parseReference } from './reference.ts'
 export { registriesSchema } from './registry/options.ts'
-export { pruneBlobs } from './store/prune.ts'
+export { pruneBlobs, storeLeft } from './store/prune.ts'

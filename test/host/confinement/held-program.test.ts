@@ -2,6 +2,7 @@
 
 import { readFileSync, statSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
+import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { HeldProgram, type ProgramUse } from '../../../src/host/index.ts'
 import { Scratch } from '../../support/scratch.ts'
@@ -43,6 +44,15 @@ test('it ends with its input, however much is on its way', async () => {
   using scratch = new Scratch()
   const input = 'x'.repeat(10_000_000)
   expect(await run('cat', scratch, [], input)).toEqual({ said: input, exitCode: 0, log: '' })
+})
+
+test('what it has said before anybody listens is not lost', async () => {
+  using scratch = new Scratch()
+  const program = (await HeldProgram.find('echo', scratch.join('programs'))) as HeldProgram
+  const launched = await program.start({ args: ['quick'], memoryMib: 64 })
+  await delay(300)
+  expect(await text(launched.standard.output)).toBe('quick\n')
+  expect((await launched.ended).exitCode).toBe(0)
 })
 
 test('one that is not there is not there', async () => {

@@ -4,7 +4,7 @@ import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { abortSignal, assertValid, durationMs, plainText } from '../../../common/validate.ts'
-import { leftIn, namesIn, ownerInPart, removeFile, ticketsLeft, withLock } from '../../../host/index.ts'
+import { type Leftover, leftIn, namesIn, ownerInPart, removeFile, ticketsLeft, withLock } from '../../../host/index.ts'
 import { layoutOf, type StoreLayout } from './layout.ts'
 import { ignoreAbsent } from './store.ts'
 
@@ -60,7 +60,7 @@ export async function pruneBlobs(options: PruneBlobsOptions): Promise<PrunedBlob
     const hostPath = join(layout.references, name)
     if (/^[0-9a-f]{64}$/.test(name) && (await isOlder(hostPath, olderThan))) await rm(hostPath, { force: true })
   }
-  for (const left of [...(await ticketsLeft(layout.locks)), ...(await halfWritten(layout))]) await left.remove()
+  for (const left of await storeLeft(cacheDirectory)) await left.remove()
   return { blobs, freedBytes }
 }
 
@@ -86,6 +86,9 @@ async function isOlder(hostPath: string, olderThan: number): Promise<boolean> {
 }
 
 /** Records of tags that a process was writing when it ended. */
-function halfWritten({ references }: StoreLayout) {
-  return leftIn(references, { kind: 'file', parse: (name) => ownerInPart(name, 1), remove: removeFile })
+/** Places in line for a blob, and half-written files, whose owners are dead. What they have downloaded is there for others to go on with. */
+export async function storeLeft(cacheDirectory: string): Promise<Leftover[]> {
+  const { locks, references } = layoutOf(cacheDirectory)
+  const halfWritten = leftIn(references, { kind: 'file', parse: (name) => ownerInPart(name, 1), remove: removeFile })
+  return [...(await ticketsLeft(locks)), ...(await halfWritten)]
 }
