@@ -1,8 +1,9 @@
 /** The one tar file that a disk is made from: each name once, parents first, in an order that depends on the image alone. */
 
 import { WarmcellError } from '../../errors.ts'
-import { contentsOf, type Directory, type Leaf, pathOf, type ReadOptions, shownName } from '../layers/index.ts'
+import { contentsOf, type Directory, type Leaf, pathOf, type ReadOptions } from '../layers/index.ts'
 import type { PulledImage } from '../oci/contract.ts'
+import { shownName } from '../tar/index.ts'
 import { Batch } from './batch.ts'
 import { directoryEntry, endOfTar, leafEntry, linkEntry, paddingOf } from './tar-entry.ts'
 

@@ -1,6 +1,7 @@
 /** Encodes entries of the tar file that the disk is made from: plain headers, GNU's for what is too long, pax for extended attributes and nothing else. */
 
-import { type Attributes, blockBytes, type Leaf } from '../layers/index.ts'
+import type { Attributes, Leaf } from '../layers/index.ts'
+import { blockBytes } from '../tar/index.ts'
 
 const nameBytesMax = 100
 const types: Readonly<Record<Leaf['kind'] | 'directory' | 'link', string>> = {

@@ -1,9 +1,8 @@
 /** Puts one layer's entries on what the layers below it have made: https://github.com/opencontainers/image-spec/blob/main/layer.md */
 
+import { Refusal, type TarEntry } from '../tar/index.ts'
 import { type LayerLimits, ownersMax, pathBytesMax } from './limits.ts'
 import { assertShort, partsOf, Walker } from './places.ts'
-import { Refusal } from './refusal.ts'
-import type { TarEntry } from './tar-entry.ts'
 import { type Attributes, Directory, HardLink, hide, hideBelow, impliedAttributes, Leaf, type Node } from './tree.ts'
 
 /** In front of a name that a layer hides. */

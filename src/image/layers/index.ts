@@ -1,5 +1,3 @@
 export { defaultLayerLimits, type LayerLimits } from './limits.ts'
 export { contentsOf, type ReadOptions, readTree } from './read.ts'
-export { shownName } from './refusal.ts'
-export { blockBytes } from './tar-header.ts'
 export { type Attributes, Directory, impliedAttributes, Leaf, pathOf } from './tree.ts'

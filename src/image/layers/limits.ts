@@ -54,9 +54,3 @@ export const linksFollowedMax = 40
 
 /** Different numbers of users and groups: the format of the disk has a table for them, indexed by 16 bits. */
 export const ownersMax = 65_535
-
-/** Bytes of one entry's extended attributes with their names: the tool that makes the disk takes 64 KiB of them. */
-export const attributeBytesMax: number = 60 * KiB
-
-/** Bytes of a header that only extends the next one: what Go's archive/tar, with which container engines read layers, takes. */
-export const extensionBytesMax: number = MiB

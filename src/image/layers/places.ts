@@ -1,7 +1,7 @@
 /** Where in an image's tree a path leads: symbolic links on the way are followed as inside the running image, so nothing leads out of it. */
 
+import { Refusal } from '../tar/index.ts'
 import { linksFollowedMax, nameBytesMax, pathBytesMax } from './limits.ts'
-import { Refusal } from './refusal.ts'
 import { Directory, impliedAttributes, type Node } from './tree.ts'
 
 /** A path's parts, from the root on, whether or not it begins with a slash. @throws {@link Refusal} for one that leads upwards or is too long. */

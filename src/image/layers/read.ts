@@ -2,11 +2,11 @@
 
 import { WarmcellError } from '../../errors.ts'
 import type { PulledImage, PulledLayer } from '../oci/contract.ts'
+import { Refusal, TarReader } from '../tar/index.ts'
 import type { Tools } from '../tool.ts'
 import { ImageTree } from './apply.ts'
+import { layerFailure } from './failure.ts'
 import type { LayerLimits } from './limits.ts'
-import { layerFailure, Refusal } from './refusal.ts'
-import { TarReader } from './tar-reader.ts'
 import type { Directory, Leaf } from './tree.ts'
 import { unpacked } from './unpack.ts'
 

@@ -6,9 +6,9 @@ import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { WarmcellError } from '../../errors.ts'
 import type { PulledLayer } from '../oci/contract.ts'
+import { Refusal } from '../tar/index.ts'
 import type { Tools } from '../tool.ts'
 import type { LayerLimits } from './limits.ts'
-import { Refusal } from './refusal.ts'
 
 /** Read, and unpacked, at a time: 0.2 ms of the event loop with its digest. */
 const pieceBytes = 131_072

@@ -2,9 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ImageTree } from '../../../src/image/layers/apply.ts'
 import { defaultLayerLimits, type LayerLimits } from '../../../src/image/layers/limits.ts'
-import { Refusal } from '../../../src/image/layers/refusal.ts'
-import { TarReader } from '../../../src/image/layers/tar-reader.ts'
 import type { Directory } from '../../../src/image/layers/tree.ts'
+import { Refusal, TarReader } from '../../../src/image/tar/index.ts'
 import { directory, file, link, symlink, type TarPart, tarOf } from '../../support/tar.ts'
 
 function applied(layers: readonly (readonly TarPart[])[], limits: Partial<LayerLimits> = {}): ImageTree {

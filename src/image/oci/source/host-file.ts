@@ -53,7 +53,7 @@ export async function* piecesOf(
   from: number,
   to: number,
   bytes: number = pieceBytes,
-): AsyncGenerator<Uint8Array> {
+): AsyncGenerator<Buffer> {
   for (let position = from; position < to; ) {
     const piece = await readRange(file, position, Math.min(bytes, to - position))
     if (piece.length === 0) return

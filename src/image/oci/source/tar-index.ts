@@ -1,8 +1,7 @@
 /** Where each file of a tar file lies. Nothing is unpacked: names are looked up, and never become paths of this host. */
 
 import type { FileHandle } from 'node:fs/promises'
-import { Readable } from 'node:stream'
-import { extract, type Header } from 'tar-stream'
+import { blockBytes, Refusal, type TarEntry, TarReader } from '../../tar/index.ts'
 import { badImage } from '../failure.ts'
 import { piecesOf } from './host-file.ts'
 
@@ -30,9 +29,7 @@ const headerPieceBytes = 4_096
 /** Of a name in the index, in characters. */
 const nameCharsMax = 512
 
-const blockBytes = 512
-
-/** tar-stream reads the headers; contents are jumped over, so that a large file costs no more than a small one. */
+/** Contents are jumped over: a large file costs no more than a small one. */
 export async function indexTar(file: FileHandle, sizeBytes: number, signal: AbortSignal): Promise<TarIndex> {
   const parts = new Map<string, TarPart>()
   const links = new Map<string, string>()
@@ -41,14 +38,14 @@ export async function indexTar(file: FileHandle, sizeBytes: number, signal: Abor
     if (entries > entriesMax) throw badImage(`its archive has more than ${entriesMax} files`)
     const found = await nextHeader(file, position, sizeBytes)
     if (found === undefined) break
-    const { header, contentAt } = found
-    const to = contentAt + (header.type === 'file' || header.type === 'contiguous-file' ? (header.size ?? 0) : 0)
+    const { entry, contentAt } = found
+    const to = contentAt + entry.sizeBytes
     if (!Number.isSafeInteger(to) || to > sizeBytes) throw badImage('its archive is cut short')
-    const name = plainName(header.name)
+    const name = plainName(entry.name)
     if (name.length > nameCharsMax) throw badImage('a name in its archive is too long')
-    if (header.type === 'file' || header.type === 'contiguous-file') parts.set(name, { from: contentAt, to })
-    if (header.type === 'symlink' || header.type === 'link') links.set(name, header.linkname ?? '')
-    position = contentAt + Math.ceil((to - contentAt) / blockBytes) * blockBytes
+    if (entry.kind === 'file') parts.set(name, { from: contentAt, to })
+    if (entry.kind === 'symlink' || entry.kind === 'link') links.set(name, entry.linkTarget)
+    position = contentAt + Math.ceil(entry.sizeBytes / blockBytes) * blockBytes
   }
   return { parts, links }
 }
@@ -58,23 +55,21 @@ async function nextHeader(
   file: FileHandle,
   position: number,
   end: number,
-): Promise<{ header: Header; contentAt: number } | undefined> {
-  const source = Readable.from(piecesOf(file, position, Math.min(end, position + headerBytesMax), headerPieceBytes))
-  const headers = extract()
+): Promise<{ entry: TarEntry; contentAt: number } | undefined> {
+  const reader = new TarReader()
+  let contentAt = position
   try {
-    return await new Promise((settle, reject) => {
-      source.on('error', reject)
-      headers.on('error', (cause: Error) => reject(badImage('its archive is no tar file, or damaged', cause)))
-      headers.on('close', () => settle(undefined))
-      headers.on('entry', (header, content) => {
-        content.on('error', () => {})
-        settle({ header, contentAt: position + (header as Header & { byteOffset: number }).byteOffset })
-      })
-      source.pipe(headers)
-    })
-  } finally {
-    source.destroy()
-    headers.destroy()
+    for await (const piece of piecesOf(file, position, Math.min(end, position + headerBytesMax), headerPieceBytes)) {
+      // Block by block: where the header ends, the content begins.
+      for (let start = 0; start < piece.length; start += blockBytes) {
+        contentAt += blockBytes
+        for (const event of reader.push(piece.subarray(start, start + blockBytes)))
+          if (event.type === 'entry') return { entry: event.entry, contentAt }
+      }
+    }
+    return undefined
+  } catch (cause) {
+    throw cause instanceof Refusal ? badImage(`its archive is no tar file, or damaged: it ${cause.rule}`, cause) : cause
   }
 }
 

@@ -1,8 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Refusal } from '../../../src/image/layers/refusal.ts'
-import type { TarEntry } from '../../../src/image/layers/tar-entry.ts'
-import { TarReader } from '../../../src/image/layers/tar-reader.ts'
+import { Refusal, type TarEntry, TarReader } from '../../../src/image/tar/index.ts'
 import { directory, file, link, paxPart, symlink, type TarPart, tarOf, tarPart } from '../../support/tar.ts'
 
 interface Read extends TarEntry {

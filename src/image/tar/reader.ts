@@ -1,10 +1,10 @@
 /** Reads a tar file as it comes, in pieces of any size: its entries, and behind each file its bytes. Holds one header and what extends it, and no content. */
 
+import { type Extension, entryOf, noAttributes, type TarEntry } from './entry.ts'
+import { blockBytes, decodeHeader, type TarHeader } from './header.ts'
 import { extensionBytesMax } from './limits.ts'
 import { decodePax } from './pax.ts'
 import { Refusal } from './refusal.ts'
-import { type Extension, entryOf, noAttributes, type TarEntry } from './tar-entry.ts'
-import { blockBytes, decodeHeader, type TarHeader } from './tar-header.ts'
 
 export type TarEvent =
   | { readonly type: 'entry'; readonly entry: TarEntry }

@@ -1,9 +1,9 @@
 /** One entry of a tar file: its header, and what came before it and says more. */
 
+import type { TarHeader } from './header.ts'
 import { attributeBytesMax } from './limits.ts'
 import { paxNumber, paxTime } from './pax.ts'
 import { Refusal } from './refusal.ts'
-import type { TarHeader } from './tar-header.ts'
 
 /** Names, targets and values of attributes are bytes, kept as latin1. `linkTarget` is of a link and of a symbolic link; `sizeBytes` of a file, of which so many bytes follow, and otherwise 0. */
 export interface TarEntry extends Omit<TarHeader, 'type'> {
