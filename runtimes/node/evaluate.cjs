@@ -6,6 +6,7 @@
 
 const { Session } = require('node:inspector')
 const { inspect, types } = require('node:util')
+const { promiseHooks } = require('node:v8')
 const vm = require('node:vm')
 const { withoutImports } = require('./modules.cjs')
 
@@ -35,6 +36,7 @@ class Evaluator {
     this.session = new Session()
     this.session.connect()
     this.interrupt = () => {}
+    this.awaited = new Set()
     this.taken = undefined
     this.take = (value) => {
       this.taken = value
@@ -91,11 +93,24 @@ class Evaluator {
     }
   }
 
+  /**
+   * The first promise that comes into being is the code's own, whose end the inspector waits for. It is held until then: of one that is collected, because what it awaits never comes, the
+   * inspector tells in the middle of the collection, which ends the process from Node 22 on.
+   */
   post(method, parameters) {
     return new Promise((resolve, reject) => {
-      this.session.post(method, parameters, (error, answer) =>
-        error === null ? resolve(answer) : reject(new Error(error.message)),
-      )
+      let own
+      const stop = promiseHooks.onInit((promise) => {
+        stop()
+        own = promise
+        this.awaited.add(promise)
+      })
+      this.session.post(method, parameters, (error, answer) => {
+        stop()
+        this.awaited.delete(own)
+        if (error === null) resolve(answer)
+        else reject(new Error(error.message))
+      })
     })
   }
 

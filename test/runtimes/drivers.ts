@@ -12,7 +12,10 @@ import { forwardingTo, poolAnsweredBy } from '../sandbox/code/answering.ts'
 
 type Language = 'python' | 'node'
 
-const programs = { python: ['python3', 'python/driver.py'], node: [process.execPath, 'node/driver.cjs'] } as const
+/** Those of this machine, or others of another version: `WARMCELL_TEST_PYTHON`, `WARMCELL_TEST_NODE`. */
+const python = process.env.WARMCELL_TEST_PYTHON || 'python3'
+const node = process.env.WARMCELL_TEST_NODE || process.execPath
+const programs = { python: [python, 'python/driver.py'], node: [node, 'node/driver.cjs'] } as const
 
 export interface Driver extends AsyncDisposable {
   readonly process: ChildProcess
@@ -82,10 +85,10 @@ function hasEnd(bytes: Buffer): boolean {
   return false
 }
 
-/** Whether python3 can import it. */
+/** Whether that Python can import it. */
 export function hasModule(name: string): boolean {
   try {
-    execFileSync('python3', ['-c', `import ${name}`], { stdio: 'ignore' })
+    execFileSync(python, ['-c', `import ${name}`], { stdio: 'ignore' })
     return true
   } catch {
     return false

@@ -161,6 +161,17 @@ describe('an interrupt', () => {
     expect((await sandbox().runCode('kept', { context: 'stopped' })).text).toBe('1')
   })
 
+  test('of an await that nothing will ever end leaves the context as it was, however much garbage is collected', async () => {
+    const context = 'collecting'
+    await sandbox().runCode('var junk; setInterval(() => { junk = Array.from({ length: 2e4 }, () => ({})) }, 1).unref()', {
+      context,
+    })
+    const awaiting = await sandbox().runCode('await new Promise(() => {})', { context, timeoutMs: 400 })
+    expect(awaiting).toMatchObject({ timedOut: true, error: { name: 'TimeoutError' } })
+    const later = 'await new Promise((done) => setTimeout(done, 200)); junk.length'
+    expect(await sandbox().runCode(later, { context })).toMatchObject({ text: '20000' })
+  })
+
   test('of a loop that a timer has begun cannot be heeded: the context is ended, and that is said', async () => {
     const source = 'await new Promise((done) => setTimeout(done, 10)); for (;;);'
     const result = await sandbox().runCode(source, { context: 'deaf', timeoutMs: 200 })

@@ -48,12 +48,7 @@ export async function readRange(file: FileHandle, position: number, length: numb
   return bytes
 }
 
-export async function* piecesOf(
-  file: FileHandle,
-  from: number,
-  to: number,
-  bytes: number = pieceBytes,
-): AsyncGenerator<Buffer> {
+export async function* piecesOf(file: FileHandle, from: number, to: number, bytes: number = pieceBytes): AsyncGenerator<Buffer> {
   for (let position = from; position < to; ) {
     const piece = await readRange(file, position, Math.min(bytes, to - position))
     if (piece.length === 0) return
