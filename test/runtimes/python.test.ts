@@ -173,7 +173,8 @@ describe('errors', () => {
   test('are data, with the lines of the code and no others', async () => {
     const { error } = await sandbox().runCode('def f(n):\n    return 1 / n\n\nf(0)', { context: 'err' })
     expect(error).toMatchObject({ name: 'ZeroDivisionError', message: 'division by zero' })
-    expect(error?.traceback).toMatch(
+    // Python 3.13 marks what failed in the line, where 3.11 does so only in a part of it.
+    expect(error?.traceback.replaceAll(/^ +[~^]+\n/gm, '')).toMatch(
       /^Traceback .*\n {2}File "<cell 1>", line 4, in <module>\n {4}f\(0\)\n {2}File "<cell 1>", line 2, in f\n/,
     )
     expect(error?.traceback).not.toContain('warmcell')
