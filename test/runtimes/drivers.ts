@@ -85,6 +85,13 @@ function hasEnd(bytes: Buffer): boolean {
   return false
 }
 
+/** What the Python prints that has the driver's modules at hand. */
+export function pythonSays(source: string): string {
+  const path = fileURLToPath(new URL('../../runtimes/python', import.meta.url))
+  const env = { ...process.env, PYTHONPATH: path, PYTHONDONTWRITEBYTECODE: '1' }
+  return execFileSync(python, ['-c', source], { encoding: 'utf8', env })
+}
+
 /** Whether that Python can import it. */
 export function hasModule(name: string): boolean {
   try {

@@ -47,10 +47,15 @@ class Channel:
 
     def uncork(self):
         self.corked = False
-        if self.waiting and self.socket is not None:
-            self.try_send()
-            if not self.waiting and not self.reading and self.after_sent is not None:
-                self.finish()
+        if not self.waiting or self.socket is None:
+            return
+        had_room = self.has_room
+        self.try_send()
+        if not self.waiting and not self.reading and self.after_sent is not None:
+            self.finish()
+        elif not had_room and self.has_room:
+            # All of it went at once: nothing else will say so.
+            self.on_room()
 
     def try_send(self):
         try:
