@@ -2,13 +2,15 @@
 
 import { writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { confine, prepareStateDirectory } from '../../src/host/index.ts'
+import { confine, Journal, journalled, prepareStateDirectory } from '../../src/host/index.ts'
 import { findQemu } from '../../src/hypervisor/qemu/index.ts'
 
 const [state = '', milliseconds = ''] = process.argv.slice(2)
 await prepareStateDirectory(state)
 const program = await findQemu()
-const { launcher } = await confine(program, join(state, 'programs'))
+const journal = new Journal(state)
+await journal.prepare()
+const launcher = journalled((await confine(program, join(state, 'programs'))).launcher, journal)
 
 /** A machine of nothing, which waits for commands for ever. */
 const args = [
