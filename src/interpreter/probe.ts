@@ -14,13 +14,8 @@ import { encodeProbe } from './request.ts'
  */
 export async function probeInterpreter(connection: AgentConnection, port: number, options: CallOptions): Promise<void> {
   await withDeadline(`The probe of the interpreter at port ${port}`, options, async (signal) => {
-    let stream: Awaited<ReturnType<typeof connection.ports.connect>>
-    try {
-      stream = await connection.ports.connect(port, { signal })
-    } catch (error) {
-      if (WarmcellError.is(error) && error.code === 'CONNECT') return
-      throw error
-    }
+    const stream = await ifListening(connection.ports.connect(port, { signal }))
+    if (stream === undefined) return
     const decoder = new AnswerDecoder({ output: () => {}, result: () => {}, end: () => {} })
     try {
       stream.write(encodeProbe())
@@ -42,9 +37,15 @@ export async function probeInterpreter(connection: AgentConnection, port: number
  * @throws as {@link probeInterpreter}.
  */
 export async function connectInterpreter(connection: AgentConnection, port: number, options: CallOptions): Promise<void> {
+  await ifListening(connection.ports.connectAhead(port, options))
+}
+
+/** Undefined where nothing listens. */
+async function ifListening<T>(connecting: Promise<T>): Promise<T | undefined> {
   try {
-    await connection.ports.connectAhead(port, options)
+    return await connecting
   } catch (error) {
-    if (!WarmcellError.is(error) || error.code !== 'CONNECT') throw error
+    if (WarmcellError.is(error) && error.code === 'CONNECT') return undefined
+    throw error
   }
 }

@@ -1,7 +1,9 @@
 /** Starting a program of test/support/ as a process of its own, where a test needs a second one. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 
 /** The command line that runs it. */
@@ -14,6 +16,13 @@ export function commandOf(name: string, ...parameters: string[]): [string, ...st
 export function startProgram(name: string, ...parameters: string[]): ChildProcess {
   const [node, ...rest] = commandOf(name, ...parameters)
   return spawn(node, rest, { stdio: ['ignore', 'pipe', 'inherit'] })
+}
+
+/** All that a process prints until it has ended. */
+export async function printedBy(child: ChildProcess): Promise<string> {
+  if (child.stdout === null) throw new Error('its output is not piped')
+  const [said] = await Promise.all([text(child.stdout), once(child, 'close')])
+  return said
 }
 
 /** The lines that a process prints, one at a time. */

@@ -1,6 +1,5 @@
 /** Where only a proxy leads out, registries are reached through it, as the environment says. */
 
-import { once } from 'node:events'
 import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { pullImage } from '../../../src/image/oci/index.ts'
@@ -8,7 +7,7 @@ import { pullPatiently } from '../../../src/image/oci/pull.ts'
 import { proxiesOf } from '../../../src/image/oci/registry/proxy.ts'
 import { makeCertificate, nowhereName } from '../../support/certificate.ts'
 import { type Image, makeImage, writeLayout } from '../../support/oci-image.ts'
-import { startProgram } from '../../support/program.ts'
+import { printedBy, startProgram } from '../../support/program.ts'
 import { HttpProxy } from '../../support/proxy.ts'
 import { assertWhole, failureOf, impatient } from '../../support/pulling.ts'
 import { Registry } from '../../support/registry.ts'
@@ -64,11 +63,7 @@ test('one that speaks HTTPS is reached through a tunnel, in which its certificat
   expect(failure.message).toContain('NODE_EXTRA_CA_CERTS')
   vi.stubEnv('NODE_EXTRA_CA_CERTS', certificate.certificatePath)
   const puller = startProgram('pull-image.ts', scratch.join('trusted'), name, `${name}/app:1`, 'https')
-  const printed: string[] = []
-  const closed = once(puller, 'close')
-  for await (const piece of puller.stdout ?? []) printed.push(String(piece))
-  await closed
-  expect(printed.join('')).toContain(image.manifest.digest)
+  expect(await printedBy(puller)).toContain(image.manifest.digest)
   expect(new Set(proxy.asked)).toEqual(new Set([`CONNECT ${name}`]))
 })
 

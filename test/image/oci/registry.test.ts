@@ -1,13 +1,12 @@
 /** Images come from a real registry as they were pushed, with what is asked for to get in, and come once. */
 
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { readdirSync, rmSync, statSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type ImageEvent, pruneBlobs, pullImage } from '../../../src/image/oci/index.ts'
 import { makeCertificate } from '../../support/certificate.ts'
 import { type Image, makeImage, writeLayout } from '../../support/oci-image.ts'
-import { startProgram } from '../../support/program.ts'
+import { printedBy, startProgram } from '../../support/program.ts'
 import { assertWhole, cacheOf, failureOf } from '../../support/pulling.ts'
 import { login, Registry, skopeo } from '../../support/registry.ts'
 import { Scratch } from '../../support/scratch.ts'
@@ -189,11 +188,7 @@ test('a registry is spoken to over HTTPS, and only if its certificate is good', 
   process.env.NODE_EXTRA_CA_CERTS = certificate.certificatePath
   const puller = startProgram('pull-image.ts', scratch.join('b'), secure.host, reference, 'https')
   delete process.env.NODE_EXTRA_CA_CERTS
-  const ended = once(puller, 'close')
-  const printed: string[] = []
-  for await (const piece of puller.stdout ?? []) printed.push(String(piece))
-  await ended
-  expect(printed.join('')).toContain(image.manifest.digest)
+  expect(await printedBy(puller)).toContain(image.manifest.digest)
 })
 
 test('pruning removes what nobody used for so long, or all, and what is removed comes again', async () => {

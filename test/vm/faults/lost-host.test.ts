@@ -1,10 +1,11 @@
 /** A host process that is killed at any phase of a microVM: no microVM outlives it, and what it left half made is never used. */
 
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished, vi } from 'vitest'
-import { microvmsLeft } from '../../../src/host/index.ts'
+import { microvmsLeft, sweep } from '../../../src/host/index.ts'
+import { pidsWith } from '../../../src/host/processes.ts'
 import { recogniseVm } from '../../../src/hypervisor/qemu/index.ts'
 import { effort, within } from '../../support/effort.ts'
 import { linesOf, startProgram } from '../../support/program.ts'
@@ -106,18 +107,7 @@ it('killed at any moment of the start of a hypervisor: what was on its way never
     expect(await eventually(() => vmProcesses().length === 0, goneMs)).toBe(true)
   }
   // bwrap's own child may still wait to be told to go on: nothing of it has begun, and whoever sweeps next ends it.
-  for (const left of await microvmsLeft(state, recogniseVm)) await left.remove()
-  expect(await eventually(() => boxesOf(state).length === 0, goneMs)).toBe(true)
+  expect(await sweep([() => microvmsLeft(state, recogniseVm)])).toMatchObject({ left: [], failures: [] })
+  const isOfState = (argv: readonly string[]): boolean => argv.some((word) => word.startsWith(`${state}/programs/`))
+  await expect.poll(() => pidsWith(isOfState), { timeout: goneMs }).toEqual([])
 })
-
-/** The processes that stand before programs which are kept there, or were to. */
-function boxesOf(state: string): string[] {
-  const words = (pid: string): string => {
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-    } catch {
-      return ''
-    }
-  }
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && words(name).includes(`${state}/programs/`))
-}
